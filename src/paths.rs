@@ -1,0 +1,270 @@
+//! Where things lie on this system, and how a private file or directory is made.
+//!
+//! Data, locks and log lie in one directory of the account. On Windows it is in the profile but
+//! outside `AppData`, because packaged hosts see a copy of `AppData` of their own and each would
+//! otherwise get a log of its own.
+
+use std::fs::{self, File, OpenOptions};
+use std::io;
+use std::path::{Path, PathBuf};
+
+use directories::{BaseDirs, ProjectDirs};
+
+/// The directories and files that the product uses; nothing here is created before it is needed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Paths {
+    /// The user's configuration.
+    pub config_file: PathBuf,
+    /// The administrator's configuration, which wins.
+    pub managed_file: PathBuf,
+    /// Log, locks, cache and sealed tokens.
+    pub data_dir: PathBuf,
+}
+
+/// Why there is no place for the data.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("this account has no home directory; set CHAPERONE_CONFIG and CHAPERONE_DATA_DIR")]
+pub struct NoHome;
+
+impl Paths {
+    /// Finds the places: what was asked for, else the system's conventions.
+    ///
+    /// # Errors
+    /// When a place is not given and the account has no home directory.
+    pub fn find(config: Option<PathBuf>, data: Option<PathBuf>) -> Result<Self, NoHome> {
+        let config_file = config.or_else(default_config_file).ok_or(NoHome)?;
+        let data_dir = data.or_else(default_data_dir).ok_or(NoHome)?;
+        Ok(Self {
+            config_file,
+            managed_file: managed_file(),
+            data_dir,
+        })
+    }
+
+    /// The audit log.
+    #[must_use]
+    pub fn audit_db(&self) -> PathBuf {
+        self.data_dir.join("audit.db")
+    }
+
+    /// A lock file.
+    #[must_use]
+    pub fn lock(&self, name: &str) -> PathBuf {
+        self.data_dir.join("locks").join(format!("{name}.lock"))
+    }
+
+    /// The directory of the catalogue cache.
+    #[must_use]
+    pub fn catalog_dir(&self) -> PathBuf {
+        self.data_dir.join("catalog")
+    }
+}
+
+fn default_config_file() -> Option<PathBuf> {
+    let dirs = ProjectDirs::from("", "", "chaperone")?;
+    Some(dirs.config_dir().join("chaperone.toml"))
+}
+
+#[cfg(not(windows))]
+fn default_data_dir() -> Option<PathBuf> {
+    Some(BaseDirs::new()?.data_local_dir().join("chaperone"))
+}
+
+#[cfg(windows)]
+fn default_data_dir() -> Option<PathBuf> {
+    Some(BaseDirs::new()?.home_dir().join(".chaperone"))
+}
+
+#[cfg(target_os = "macos")]
+fn managed_file() -> PathBuf {
+    "/Library/Application Support/Chaperone/managed.toml".into()
+}
+
+/// `%ProgramData%` is where the system was installed unless someone moved it; reading the variable
+/// would let whoever starts the process move the policy.
+#[cfg(windows)]
+fn managed_file() -> PathBuf {
+    r"C:\ProgramData\Chaperone\managed.toml".into()
+}
+
+#[cfg(not(any(windows, target_os = "macos")))]
+fn managed_file() -> PathBuf {
+    "/etc/chaperone/managed.toml".into()
+}
+
+/// Creates a directory that only this account can enter (0700), with its parents, and refuses one
+/// that is a symbolic link or belongs to somebody else.
+///
+/// # Errors
+/// What the system says, or that the directory is not ours.
+pub fn private_dir(path: &Path) -> io::Result<()> {
+    if let Some(parent) = path.parent() {
+        fs::create_dir_all(parent)?;
+    }
+    match create_dir(path) {
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+        other => other?,
+    }
+    let meta = fs::symlink_metadata(path)?;
+    if !meta.is_dir() {
+        return Err(refused(
+            path,
+            "is not a directory (symbolic links are not followed)",
+        ));
+    }
+    ours_alone(path, &meta, 0o700)
+}
+
+/// Opens, creating it if need be, a file that only this account can read (0600), with its
+/// directory, and refuses symbolic links, other kinds of file, hard links and foreign owners.
+///
+/// # Errors
+/// What the system says, or that the file is not ours.
+pub fn open_private(path: &Path) -> io::Result<File> {
+    if let Some(parent) = path.parent() {
+        private_dir(parent)?;
+    }
+    let file = private_options().open(path)?;
+    check_private(path, &file.metadata()?)?;
+    Ok(file)
+}
+
+/// Replaces a private file in one step: readers see the old content or the new, never a part.
+///
+/// # Errors
+/// What the system says.
+pub fn replace_private(path: &Path, content: &[u8]) -> io::Result<()> {
+    use std::io::Write;
+
+    let parent = path
+        .parent()
+        .ok_or_else(|| refused(path, "has no directory"))?;
+    private_dir(parent)?;
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let fresh = parent.join(format!(".{name}.{}", uuid::Uuid::now_v7().simple()));
+    let mut file = private_options().create_new(true).open(&fresh)?;
+    let written = file.write_all(content).and_then(|()| file.sync_all());
+    let replaced = written.and_then(|()| fs::rename(&fresh, path));
+    if replaced.is_err() {
+        // The error that matters is the first; a left-over file is private and has no name.
+        let _left = fs::remove_file(&fresh);
+    }
+    replaced
+}
+
+/// Refuses a file that is not a plain one of this account alone.
+///
+/// # Errors
+/// Says what is wrong with it.
+pub fn check_private(path: &Path, meta: &fs::Metadata) -> io::Result<()> {
+    if !meta.is_file() {
+        return Err(refused(path, "is not a plain file"));
+    }
+    ours_alone(path, meta, 0o600)
+}
+
+fn refused(path: &Path, why: &str) -> io::Error {
+    io::Error::new(
+        io::ErrorKind::PermissionDenied,
+        format!("{} {why}", path.display()),
+    )
+}
+
+#[cfg(unix)]
+fn create_dir(path: &Path) -> io::Result<()> {
+    use std::os::unix::fs::DirBuilderExt;
+    fs::DirBuilder::new().mode(0o700).create(path)
+}
+
+#[cfg(unix)]
+fn private_options() -> OpenOptions {
+    use std::os::unix::fs::OpenOptionsExt;
+    let mut options = OpenOptions::new();
+    let flags = rustix::fs::OFlags::NOFOLLOW | rustix::fs::OFlags::NONBLOCK;
+    options
+        .read(true)
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .mode(0o600);
+    options.custom_flags(i32::try_from(flags.bits()).unwrap_or(0));
+    options
+}
+
+/// The owner must be this account; a mode that is too open is closed.
+#[cfg(unix)]
+fn ours_alone(path: &Path, meta: &fs::Metadata, mode: u32) -> io::Result<()> {
+    use std::os::unix::fs::{MetadataExt, PermissionsExt};
+    if meta.uid() != rustix::process::geteuid().as_raw() {
+        return Err(refused(path, "belongs to another account"));
+    }
+    if meta.is_file() && meta.nlink() > 1 {
+        return Err(refused(path, "has a second name (hard link)"));
+    }
+    if meta.mode() & 0o777 != mode {
+        fs::set_permissions(path, fs::Permissions::from_mode(mode))?;
+    }
+    Ok(())
+}
+
+#[cfg(not(unix))]
+fn create_dir(path: &Path) -> io::Result<()> {
+    fs::create_dir(path)
+}
+
+#[cfg(not(unix))]
+fn private_options() -> OpenOptions {
+    let mut options = OpenOptions::new();
+    options.read(true).write(true).create(true).truncate(false);
+    options
+}
+
+/// The profile's access list, which files inside it inherit, already keeps other accounts out.
+#[cfg(not(unix))]
+fn ours_alone(_path: &Path, _meta: &fs::Metadata, _mode: u32) -> io::Result<()> {
+    Ok(())
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
+
+    use super::*;
+
+    #[test]
+    fn private_files_are_private_whatever_was_there() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("data/audit.db");
+        open_private(&path).unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).unwrap();
+        open_private(&path).unwrap();
+        assert_eq!(fs::metadata(&path).unwrap().mode() & 0o777, 0o600);
+        assert_eq!(
+            fs::metadata(path.parent().unwrap()).unwrap().mode() & 0o777,
+            0o700
+        );
+    }
+
+    #[test]
+    fn links_are_refused() {
+        let dir = tempfile::tempdir().unwrap();
+        let target = dir.path().join("target");
+        fs::write(&target, "x").unwrap();
+        symlink(&target, dir.path().join("soft")).unwrap();
+        fs::hard_link(&target, dir.path().join("hard")).unwrap();
+        symlink(dir.path(), dir.path().join("loop")).unwrap();
+        assert!(open_private(&dir.path().join("soft")).is_err());
+        assert!(open_private(&dir.path().join("hard")).is_err());
+        assert!(private_dir(&dir.path().join("loop")).is_err());
+    }
+
+    #[test]
+    fn replacing_leaves_the_new_content_and_nothing_else() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("d/snapshot.json");
+        replace_private(&path, b"one").unwrap();
+        replace_private(&path, b"two").unwrap();
+        assert_eq!(fs::read(&path).unwrap(), b"two");
+        assert_eq!(fs::read_dir(path.parent().unwrap()).unwrap().count(), 1);
+    }
+}

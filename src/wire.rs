@@ -1,0 +1,15 @@
+//! JSON-RPC as MCP uses it: the envelope, what is read inside it, method names, codes, revisions.
+//!
+//! A message is an envelope whose `params`, `result` and `error` stay the raw text that arrived, so
+//! that what chaperone does not know passes byte for byte. Where something inside is decided on it
+//! is read strictly by [`object::Object`], which also replaces single members without touching the
+//! rest. Nothing here waits, logs or knows a server.
+
+pub mod code;
+pub mod message;
+pub mod method;
+pub mod object;
+pub mod revision;
+
+pub use message::{Id, Malformed, Message, Notification, Raw, Request, Response};
+pub use object::Object;

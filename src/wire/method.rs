@@ -1,0 +1,46 @@
+//! Method names, spelled once.
+
+/// Opens a session (revisions up to 2025-11-25).
+pub const INITIALIZE: &str = "initialize";
+/// Says that the session is open.
+pub const INITIALIZED: &str = "notifications/initialized";
+/// Asks what a server of the 2026-07-28 revision offers.
+pub const DISCOVER: &str = "server/discover";
+/// Asks for a sign of life.
+pub const PING: &str = "ping";
+/// Lists tools.
+pub const TOOLS_LIST: &str = "tools/list";
+/// Calls a tool.
+pub const TOOLS_CALL: &str = "tools/call";
+/// Lists resources.
+pub const RESOURCES_LIST: &str = "resources/list";
+/// Lists resource templates.
+pub const TEMPLATES_LIST: &str = "resources/templates/list";
+/// Reads a resource.
+pub const RESOURCES_READ: &str = "resources/read";
+/// Asks for notices of a resource's changes.
+pub const SUBSCRIBE: &str = "resources/subscribe";
+/// Ends such notices.
+pub const UNSUBSCRIBE: &str = "resources/unsubscribe";
+/// Lists prompts.
+pub const PROMPTS_LIST: &str = "prompts/list";
+/// Fills a prompt.
+pub const PROMPTS_GET: &str = "prompts/get";
+/// Completes an argument.
+pub const COMPLETE: &str = "completion/complete";
+/// Sets the level of log notifications.
+pub const SET_LEVEL: &str = "logging/setLevel";
+/// Withdraws a request.
+pub const CANCELLED: &str = "notifications/cancelled";
+/// Tells how far a request is.
+pub const PROGRESS: &str = "notifications/progress";
+/// A log line of a server.
+pub const LOG: &str = "notifications/message";
+/// The tools have changed.
+pub const TOOLS_CHANGED: &str = "notifications/tools/list_changed";
+/// The resources have changed.
+pub const RESOURCES_CHANGED: &str = "notifications/resources/list_changed";
+/// The prompts have changed.
+pub const PROMPTS_CHANGED: &str = "notifications/prompts/list_changed";
+/// One resource has changed.
+pub const RESOURCE_UPDATED: &str = "notifications/resources/updated";
