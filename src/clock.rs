@@ -64,6 +64,12 @@ impl fmt::Display for Timestamp {
     }
 }
 
+impl serde::Serialize for Timestamp {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
 /// Milliseconds since this boot of the machine, sleep included where the system tells it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Uptime {

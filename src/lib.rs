@@ -18,12 +18,20 @@
 //! The modules below stand in reading order; each may use those under it, and `wire` and the leaves
 //! at the end may be used by all. A test reads the `use` lines and holds this.
 
+pub mod config;
+
 pub mod wire;
 
 pub mod principal;
 
-pub mod clock;
-pub mod lock;
 pub mod name;
+
 pub mod paths;
+
+pub mod clock;
+
+pub mod lock;
+
 pub mod stop;
+
+pub mod telemetry;

@@ -151,6 +151,23 @@ impl ExposedName {
         Self(format!("{head}{suffix}").into())
     }
 
+    /// Whether a name that a host sent is one that the server's things could have.
+    #[must_use]
+    pub fn could_be_of(name: &str, server: &ServerName) -> bool {
+        let rest = name.strip_prefix(server.as_str());
+        rest.is_some_and(|rest| rest.starts_with(SEPARATOR))
+    }
+
+    /// The server and tool of a name that was joined without rewriting it, for one of the servers.
+    #[must_use]
+    pub fn parts(name: &str, servers: &[ServerName]) -> Option<(ServerName, ToolName)> {
+        let server = servers
+            .iter()
+            .find(|server| Self::could_be_of(name, server))?;
+        let tool = name.get(server.as_str().len() + SEPARATOR.len()..)?;
+        Some((server.clone(), ToolName::parse(tool).ok()?))
+    }
+
     /// The name of one of chaperone's own tools.
     #[must_use]
     pub fn own(tool: &str) -> Self {

@@ -10,5 +10,18 @@ pub const METHOD_NOT_FOUND: i32 = -32601;
 pub const INVALID_PARAMS: i32 = -32602;
 /// Something went wrong on this side.
 pub const INTERNAL_ERROR: i32 = -32603;
+/// Not done, for a reason that `message` tells and `data.reason` names (JSON-RPC 2.0, section 5.1,
+/// reserves -32000 to -32099 for servers).
+pub const SERVER_ERROR: i32 = -32000;
 /// The resource does not exist (revisions up to 2025-11-25).
 pub const RESOURCE_NOT_FOUND: i32 = -32002;
+
+// JSON-RPC 2.0, section 5.1, leaves -32000 to -32099 to the server. MCP has taken -32002, -32020 to
+// -32022 and -32042, and its SDKs report a closed connection as -32000 and a time-out as -32001:
+// none of these may be confused with what follows.
+
+/// Too many requests are running; the request was not looked at.
+pub const BUSY: i32 = -32010;
+/// The request was understood and has no result: refused, not signed in, rate used up, server away,
+/// or not recorded. The message says which, and the next step.
+pub const NOT_DONE: i32 = -32011;

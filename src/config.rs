@@ -1,0 +1,272 @@
+//! Settings: the user's file under the administrator's, and the environment.
+
+mod document;
+mod environment;
+mod error;
+mod file;
+mod identity;
+mod layers;
+mod load;
+mod near;
+mod servers;
+mod shown;
+mod values;
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use url::Url;
+
+use crate::name::ServerName;
+
+pub use environment::Environment;
+pub use error::{ConfigError, Place, Problem};
+pub use file::{FileError, Trust, read_document};
+pub use load::load;
+
+/// Everything that can be set, ready to use.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// How people sign in; absent when the file has no `[identity]`.
+    pub identity: Option<IdentityConfig>,
+    /// Where the policy document lies.
+    pub policy_file: PathBuf,
+    /// Who may write the policy document: whoever may write the file that names it.
+    pub policy_trust: Trust,
+    /// The record.
+    pub audit: AuditConfig,
+    /// The servers, in the order of the files, managed ones first.
+    pub servers: Vec<ServerConfig>,
+    /// How tools are shown.
+    pub tools: ToolsConfig,
+    /// The way out.
+    pub network: NetworkConfig,
+    /// A place for the data that the administrator fixed.
+    pub data_dir: Option<PathBuf>,
+    /// Every value with the file that it came from.
+    pub values: Vec<Setting>,
+    /// What is worth knowing: checks that are off, what was left out and why.
+    pub notes: Vec<Box<str>>,
+}
+
+/// One value, for people who want to know where it comes from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Setting {
+    /// Such as `identity.issuer` or `server.database.url`.
+    pub key: Box<str>,
+    /// As it would be written in a file.
+    pub value: Box<str>,
+    /// Where it was found.
+    pub source: Source,
+    /// The line there, from 1.
+    pub line: Option<usize>,
+}
+
+/// Where a value was found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Source {
+    /// Nowhere: it is what counts unless something is set.
+    Default,
+    /// In the user's file.
+    User(PathBuf),
+    /// In the administrator's file.
+    Managed(PathBuf),
+}
+
+impl Source {
+    /// The file, unless it is a default.
+    #[must_use]
+    pub fn path(&self) -> Option<&Path> {
+        match self {
+            Self::Default => None,
+            Self::User(path) | Self::Managed(path) => Some(path),
+        }
+    }
+
+    /// Whether the administrator wrote it.
+    #[must_use]
+    pub fn is_managed(&self) -> bool {
+        matches!(self, Self::Managed(_))
+    }
+
+    /// `default`, `user` or `managed`.
+    #[must_use]
+    pub fn as_str(&self) -> &'static str {
+        match self {
+            Self::Default => "default",
+            Self::User(_) => "user",
+            Self::Managed(_) => "managed",
+        }
+    }
+}
+
+/// `[identity]`
+#[derive(Debug, Clone)]
+pub struct IdentityConfig {
+    /// The provider; https, or http on loopback. Kept as written: issuers compare byte for byte.
+    pub issuer: Box<str>,
+    /// The public client's identifier.
+    pub client_id: Box<str>,
+    /// Scopes asked for at sign-in.
+    pub scopes: Vec<Box<str>>,
+    /// Claims that may hold the roles; the first that is present counts.
+    pub roles_claim: Vec<ClaimPath>,
+    /// `127.0.0.1` or `localhost`, as the provider has it registered.
+    pub redirect_host: Box<str>,
+    /// A fixed port of the callback, or 0.
+    pub redirect_port: u16,
+    /// How a token is asked for one audience.
+    pub audience_by: AudienceBy,
+    /// The company's names of the four scopes.
+    pub scope_names: ScopeNames,
+    /// Accept a provider that does not advertise PKCE with S256 (`allow_unadvertised_pkce`).
+    pub allow_unadvertised_pkce: bool,
+}
+
+/// The way to one claim: names of nested objects.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ClaimPath(pub Vec<Box<str>>);
+
+impl ClaimPath {
+    /// Reads a path such as `realm_access.roles`; a name in double quotes may hold dots.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        let mut names = Vec::new();
+        let mut rest = text;
+        loop {
+            let (name, after) = match rest.strip_prefix('"') {
+                Some(quoted) => quoted.split_once('"')?,
+                None => rest.split_at(rest.find('.').unwrap_or(rest.len())),
+            };
+            if name.is_empty() || (!rest.starts_with('"') && name.contains('"')) {
+                return None;
+            }
+            names.push(name.into());
+            match after.strip_prefix('.') {
+                Some(next) => rest = next,
+                None if after.is_empty() => return Some(Self(names)),
+                None => return None,
+            }
+        }
+    }
+}
+
+impl fmt::Display for ClaimPath {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (at, name) in self.0.iter().enumerate() {
+            let dot = if at == 0 { "" } else { "." };
+            if name.contains('.') {
+                write!(f, "{dot}\"{name}\"")?;
+            } else {
+                write!(f, "{dot}{name}")?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// How the provider is told which audience a token is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AudienceBy {
+    /// RFC 8707.
+    Resource,
+    /// The audience is part of the scope's name (Entra ID).
+    Scope,
+    /// A parameter `audience` (Auth0).
+    Audience,
+    /// One token serves all.
+    None,
+}
+
+/// The company's names of the scopes that chaperone asks for; `None` turns the check off.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ScopeNames {
+    /// `mcp:tools:read`
+    pub tools_read: Option<Box<str>>,
+    /// `mcp:tools:execute`
+    pub tools_execute: Option<Box<str>>,
+    /// `mcp:resources:read`
+    pub resources_read: Option<Box<str>>,
+    /// `mcp:admin`
+    pub admin: Option<Box<str>>,
+}
+
+impl Default for ScopeNames {
+    fn default() -> Self {
+        Self {
+            tools_read: Some("mcp:tools:read".into()),
+            tools_execute: Some("mcp:tools:execute".into()),
+            resources_read: Some("mcp:resources:read".into()),
+            admin: Some("mcp:admin".into()),
+        }
+    }
+}
+
+/// `[audit]`
+#[derive(Debug, Clone)]
+pub struct AuditConfig {
+    /// What a commit survives.
+    pub durability: Durability,
+    /// Keys whose values are redacted, besides the built-in ones.
+    pub redact_keys: Vec<Box<str>>,
+}
+
+/// What a committed record survives.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Durability {
+    /// The end of the machine.
+    Strict,
+    /// The end of the process.
+    Process,
+}
+
+/// One `[[server]]`.
+#[derive(Debug, Clone)]
+pub struct ServerConfig {
+    /// Its name here.
+    pub name: ServerName,
+    /// Its endpoint; https, or http on loopback.
+    pub url: Url,
+    /// Whether the person's token goes with each request.
+    pub auth: ServerAuth,
+    /// Whom the token is for; the endpoint unless set.
+    pub audience: Box<str>,
+    /// Scopes for this audience beside the usual ones.
+    pub scopes: Vec<Box<str>>,
+    /// Deadline of a TCP and TLS connection.
+    pub connect_timeout: Duration,
+    /// Deadline of a list.
+    pub list_timeout: Duration,
+    /// Deadline of a call.
+    pub call_timeout: Duration,
+}
+
+/// How a server is told who calls.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ServerAuth {
+    /// The person's access token for its audience.
+    Sso,
+    /// Not at all; a sign-in is still needed for the policy.
+    None,
+}
+
+/// `[tools]`
+#[derive(Debug, Clone)]
+pub struct ToolsConfig {
+    /// How long a first list waits for servers.
+    pub list_budget: Duration,
+    /// The longest exposed name.
+    pub name_limit: usize,
+    /// The longest line that is read from a host, in bytes (`line_limit`).
+    pub line_limit: usize,
+}
+
+/// `[network]`
+#[derive(Debug, Clone, Default)]
+pub struct NetworkConfig {
+    /// A proxy for everything; else the environment, then the system.
+    pub proxy: Option<Url>,
+    /// Certificates trusted beside the system's.
+    pub ca_file: Option<PathBuf>,
+}

@@ -1,0 +1,69 @@
+//! The environment, by its one door: three variables and nothing else.
+//!
+//! Proxies from the environment are the HTTP client's own affair.
+
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+
+/// What the process was told by whoever started it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Environment {
+    /// `CHAPERONE_CONFIG`: the user's configuration.
+    pub config: Option<PathBuf>,
+    /// `CHAPERONE_DATA_DIR`: where the data lies, unless the administrator fixed it.
+    pub data_dir: Option<PathBuf>,
+    /// `CHAPERONE_LOG`: what the log for people holds.
+    pub log: Option<String>,
+}
+
+impl Environment {
+    /// Reads the three variables; an empty one counts as absent.
+    #[must_use]
+    pub fn read() -> Self {
+        Self {
+            config: variable("CHAPERONE_CONFIG").map(path),
+            data_dir: variable("CHAPERONE_DATA_DIR").map(path),
+            log: variable("CHAPERONE_LOG").map(|text| text.to_string_lossy().into_owned()),
+        }
+    }
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "this is the door by which the environment enters"
+)]
+fn variable(name: &str) -> Option<OsString> {
+    std::env::var_os(name).filter(|value| !value.is_empty())
+}
+
+/// Hosts start the program wherever they like; a relative path is made whole before anybody else
+/// interprets it differently.
+fn path(text: OsString) -> PathBuf {
+    std::path::absolute(&text).unwrap_or_else(|_| text.into())
+}
+
+/// Replaces a leading `~` by the account's home directory, or returns `None` if there is none.
+pub(super) fn at_home(path: &Path) -> Option<PathBuf> {
+    match path.strip_prefix("~") {
+        Ok(rest) => Some(std::env::home_dir()?.join(rest)),
+        Err(_) => Some(path.to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_leading_tilde_means_home() {
+        let home = std::env::home_dir().unwrap();
+        assert_eq!(at_home(Path::new("~/data")), Some(home.join("data")));
+        assert_eq!(at_home(Path::new("/a/~/b")), Some("/a/~/b".into()));
+        assert_eq!(at_home(Path::new("/~user")), Some("/~user".into()));
+    }
+
+    #[test]
+    fn relative_paths_are_made_whole() {
+        assert!(path("here/there.toml".into()).is_absolute());
+    }
+}

@@ -1,0 +1,301 @@
+//! Reading a file that decides what is allowed, if nobody could have written it who may not.
+//!
+//! Links are followed (configuration management makes them); what counts is the file at their end
+//! and every directory on the way to it. The file is opened once and judged by its descriptor, so
+//! that it cannot be swapped between the look and the reading.
+
+use std::fs::{File, Metadata, OpenOptions};
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+
+/// No configuration or policy that a person wrote is longer.
+const SIZE_LIMIT: u64 = 4 * 1024 * 1024;
+
+/// Who may have written a file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Trust {
+    /// The administrator alone, as for the managed file.
+    Administrator,
+    /// This account or the administrator, as for the user's file.
+    Account,
+}
+
+/// The two accounts whose files count, as numbers of the system.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Owners {
+    pub(super) administrator: u32,
+    pub(super) account: u32,
+}
+
+/// What the system says of a file or directory.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Standing {
+    pub(super) uid: u32,
+    pub(super) mode: u32,
+}
+
+/// Why a file is not read.
+#[derive(Debug, thiserror::Error)]
+pub enum FileError {
+    /// The system refuses.
+    #[error("cannot be read: {0}")]
+    Io(#[from] io::Error),
+    /// A directory, a pipe, a device.
+    #[error("is not a plain file")]
+    NotPlain,
+    /// Larger than any document that a person wrote.
+    #[error("is larger than {} MiB", SIZE_LIMIT / 1024 / 1024)]
+    Size,
+    /// Not UTF-8.
+    #[error("is not UTF-8 (first wrong byte at offset {0})")]
+    Encoding(usize),
+    /// The administrator's file belongs to somebody else.
+    #[error("belongs to account {0}; it counts only if the administrator owns it")]
+    NotAdministrators(u32),
+    /// The user's file belongs to somebody else.
+    #[error("belongs to account {0}, not to you")]
+    NotYours(u32),
+    /// Others can change it.
+    #[error("can be written by others; mend it with: chmod go-w '{}'", .0.display())]
+    Writable(PathBuf),
+    /// Others can change a directory on the way to it.
+    #[error("lies in '{}', which others can change", .0.display())]
+    Directory(PathBuf),
+    /// The system lets the account that it is to restrain write it.
+    #[error("can be written by this account; it counts only if administrators alone can write it")]
+    OwnWrite,
+}
+
+/// Reads a document that decides what is allowed, such as the policy.
+///
+/// # Errors
+/// When it is not there, or somebody could have written it who may not.
+pub fn read_document(path: &Path, trust: Trust) -> Result<String, FileError> {
+    Owners::of_system().read(path, trust)
+}
+
+impl FileError {
+    /// Whether there simply is no such file.
+    pub(super) fn is_absence(&self) -> bool {
+        matches!(self, Self::Io(error) if error.kind() == io::ErrorKind::NotFound)
+    }
+}
+
+impl Owners {
+    /// The system's administrator, and the account that this process runs as.
+    #[cfg(unix)]
+    pub(super) fn of_system() -> Self {
+        Self {
+            administrator: 0,
+            account: rustix::process::geteuid().as_raw(),
+        }
+    }
+
+    /// Accounts have no numbers here.
+    #[cfg(not(unix))]
+    pub(super) fn of_system() -> Self {
+        Self {
+            administrator: 0,
+            account: 0,
+        }
+    }
+
+    /// Reads a file, if only those could have written it who may.
+    pub(super) fn read(self, path: &Path, trust: Trust) -> Result<String, FileError> {
+        let file = open(path)?;
+        let meta = file.metadata()?;
+        if !meta.is_file() {
+            return Err(FileError::NotPlain);
+        }
+        self.check(path, &meta, trust)?;
+        text(file)
+    }
+
+    #[cfg(unix)]
+    fn check(self, path: &Path, meta: &Metadata, trust: Trust) -> Result<(), FileError> {
+        self.judge_file(path, standing(meta), trust)?;
+        if trust == Trust::Account {
+            return Ok(());
+        }
+        let real = path.canonicalize()?;
+        for way in [path, &real] {
+            for (above, directory) in way.ancestors().skip(1).enumerate() {
+                if !directory.as_os_str().is_empty() {
+                    let standing = standing(&directory.metadata()?);
+                    self.judge_directory(directory, standing, above > 0)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Access lists cannot be read without unsafe code; but whether this account, which the file is
+    /// to restrain, could write it, the system tells.
+    #[cfg(not(unix))]
+    fn check(self, path: &Path, _meta: &Metadata, trust: Trust) -> Result<(), FileError> {
+        let writable = || OpenOptions::new().append(true).open(path).is_ok();
+        if trust == Trust::Administrator && writable() {
+            return Err(FileError::OwnWrite);
+        }
+        Ok(())
+    }
+
+    /// Judges a file by its owner and mode.
+    #[cfg(unix)]
+    fn judge_file(self, path: &Path, found: Standing, trust: Trust) -> Result<(), FileError> {
+        match trust {
+            Trust::Administrator if found.uid != self.administrator => {
+                return Err(FileError::NotAdministrators(found.uid));
+            }
+            Trust::Account if ![self.account, self.administrator].contains(&found.uid) => {
+                return Err(FileError::NotYours(found.uid));
+            }
+            Trust::Administrator | Trust::Account => {}
+        }
+        if found.mode & 0o022 != 0 {
+            return Err(FileError::Writable(path.to_owned()));
+        }
+        Ok(())
+    }
+
+    /// Judges a directory on the way to the administrator's file. Further up one that all may write
+    /// is harmless if it is sticky: what the administrator owns in it stays where it is.
+    #[cfg(unix)]
+    fn judge_directory(self, path: &Path, found: Standing, above: bool) -> Result<(), FileError> {
+        let owner = found.uid == self.administrator || found.uid == 0;
+        let sticky = above && found.mode & 0o1000 != 0;
+        if !owner || (found.mode & 0o022 != 0 && !sticky) {
+            return Err(FileError::Directory(path.to_owned()));
+        }
+        Ok(())
+    }
+}
+
+#[cfg(unix)]
+fn standing(meta: &Metadata) -> Standing {
+    use std::os::unix::fs::MetadataExt;
+    Standing {
+        uid: meta.uid(),
+        mode: meta.mode(),
+    }
+}
+
+/// Opens without waiting for the other end of a pipe.
+#[cfg(unix)]
+fn open(path: &Path) -> io::Result<File> {
+    use std::os::unix::fs::OpenOptionsExt;
+    let flags = rustix::fs::OFlags::NONBLOCK.bits();
+    let mut options = OpenOptions::new();
+    options.custom_flags(i32::try_from(flags).unwrap_or(0));
+    options.read(true).open(path)
+}
+
+#[cfg(not(unix))]
+fn open(path: &Path) -> io::Result<File> {
+    OpenOptions::new().read(true).open(path)
+}
+
+fn text(file: File) -> Result<String, FileError> {
+    let mut bytes = Vec::new();
+    file.take(SIZE_LIMIT + 1).read_to_end(&mut bytes)?;
+    if u64::try_from(bytes.len()).is_ok_and(|size| size > SIZE_LIMIT) {
+        return Err(FileError::Size);
+    }
+    String::from_utf8(bytes).map_err(|error| FileError::Encoding(error.utf8_error().valid_up_to()))
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use std::fs;
+    use std::os::unix::fs::{PermissionsExt, symlink};
+
+    use super::*;
+
+    const OWNERS: Owners = Owners {
+        administrator: 0,
+        account: 1000,
+    };
+
+    fn file(trust: Trust, uid: u32, mode: u32) -> &'static str {
+        let found = Standing { uid, mode };
+        match OWNERS.judge_file(Path::new("f"), found, trust) {
+            Ok(()) => "read",
+            Err(FileError::NotAdministrators(_)) => "not the administrator's",
+            Err(FileError::NotYours(_)) => "not yours",
+            Err(FileError::Writable(_)) => "writable",
+            Err(other) => panic!("{other}"),
+        }
+    }
+
+    #[test]
+    fn files_count_by_owner_and_mode() {
+        use Trust::{Account, Administrator};
+        for (trust, uid, mode, expected) in [
+            (Administrator, 0, 0o644, "read"),
+            (Administrator, 0, 0o600, "read"),
+            (Administrator, 0, 0o664, "writable"),
+            (Administrator, 0, 0o646, "writable"),
+            (Administrator, 1000, 0o644, "not the administrator's"),
+            (Administrator, 1001, 0o644, "not the administrator's"),
+            (Account, 1000, 0o600, "read"),
+            (Account, 1000, 0o644, "read"),
+            (Account, 0, 0o644, "read"),
+            (Account, 1001, 0o644, "not yours"),
+            (Account, 1000, 0o660, "writable"),
+            (Account, 1000, 0o602, "writable"),
+            (Account, 0, 0o666, "writable"),
+        ] {
+            assert_eq!(file(trust, uid, mode), expected, "{trust:?} {uid} {mode:o}");
+        }
+    }
+
+    #[test]
+    fn directories_count_by_owner_and_mode_and_place() {
+        let judge = |uid, mode, above| {
+            OWNERS
+                .judge_directory(Path::new("d"), Standing { uid, mode }, above)
+                .is_ok()
+        };
+        assert!(judge(0, 0o755, false));
+        assert!(judge(0, 0o1777, true));
+        assert!(!judge(0, 0o1777, false), "anybody may have put it there");
+        assert!(!judge(0, 0o777, true));
+        assert!(!judge(0, 0o775, false));
+        assert!(!judge(1000, 0o755, true));
+    }
+
+    #[test]
+    fn what_is_no_text_of_ours_is_refused_and_does_not_block() {
+        let dir = tempfile::tempdir().unwrap();
+        let read = |name: &str| Owners::of_system().read(&dir.path().join(name), Trust::Account);
+        rustix::fs::mkfifoat(rustix::fs::CWD, dir.path().join("pipe"), 0o600.into()).unwrap();
+        assert!(matches!(read("pipe"), Err(FileError::NotPlain)));
+        assert!(matches!(read(""), Err(FileError::NotPlain)));
+        assert!(read("absent").unwrap_err().is_absence());
+        fs::write(dir.path().join("latin"), b"ab\xe4").unwrap();
+        assert!(matches!(read("latin"), Err(FileError::Encoding(2))));
+        File::create(dir.path().join("huge"))
+            .unwrap()
+            .set_len(SIZE_LIMIT + 1)
+            .unwrap();
+        assert!(matches!(read("huge"), Err(FileError::Size)));
+    }
+
+    #[test]
+    fn a_link_to_the_administrators_file_leads_through_trusted_directories_only() {
+        let dir = tempfile::tempdir().unwrap();
+        let me = rustix::process::geteuid().as_raw();
+        let owners = Owners {
+            administrator: me,
+            account: me,
+        };
+        let open = dir.path().join("open");
+        fs::create_dir(&open).unwrap();
+        fs::write(open.join("managed.toml"), "").unwrap();
+        symlink(open.join("managed.toml"), dir.path().join("link")).unwrap();
+        let read = || owners.read(&dir.path().join("link"), Trust::Administrator);
+        assert_eq!(read().unwrap(), "");
+        fs::set_permissions(&open, fs::Permissions::from_mode(0o777)).unwrap();
+        assert!(matches!(read(), Err(FileError::Directory(path)) if path.ends_with("open")));
+    }
+}

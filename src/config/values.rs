@@ -1,0 +1,212 @@
+//! Reading single values; each says what it wants when it finds something else.
+
+use std::net::IpAddr;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use toml::de::DeValue;
+use url::{Host, Url};
+
+use super::document::{Report, Value};
+use super::environment::at_home;
+
+/// No wait is longer.
+const LONGEST: Duration = Duration::from_secs(3600);
+
+/// A text that is not empty and holds nothing that a reader cannot see.
+pub(super) fn text(value: Value<'_>, report: &mut Report) -> Option<Box<str>> {
+    let text = any_text(value, report)?;
+    if text.is_empty() {
+        return value.refuse(report, "this must not be empty");
+    }
+    Some(text)
+}
+
+/// A text that may be empty.
+pub(super) fn any_text(value: Value<'_>, report: &mut Report) -> Option<Box<str>> {
+    let DeValue::String(text) = value.get() else {
+        return value.expected(report, "a string");
+    };
+    if text.chars().any(crate::name::is_invisible) {
+        return value.refuse(report, "this holds characters that cannot be seen");
+    }
+    Some(text.as_ref().into())
+}
+
+/// A list, each element read by `read`.
+pub(super) fn list<'d, T>(
+    value: Value<'d>,
+    report: &mut Report,
+    read: impl Fn(Value<'d>, &mut Report) -> Option<T>,
+) -> Option<Vec<T>> {
+    let Some(elements) = value.elements() else {
+        return value.expected(report, "an array");
+    };
+    // Every element is read, so that all problems are found.
+    let read: Vec<Option<T>> = elements.map(|element| read(element, report)).collect();
+    read.into_iter().collect()
+}
+
+/// A list of texts.
+pub(super) fn texts(value: Value<'_>, report: &mut Report) -> Option<Vec<Box<str>>> {
+    list(value, report, text)
+}
+
+pub(super) fn boolean(value: Value<'_>, report: &mut Report) -> Option<bool> {
+    if let DeValue::Boolean(boolean) = value.get() {
+        return Some(*boolean);
+    }
+    value.expected(report, "true or false")
+}
+
+/// A whole number within bounds.
+pub(super) fn number<T: TryFrom<i64> + PartialOrd + Copy + std::fmt::Display>(
+    value: Value<'_>,
+    report: &mut Report,
+    least: T,
+    most: T,
+) -> Option<T> {
+    let DeValue::Integer(integer) = value.get() else {
+        return value.expected(report, "an integer");
+    };
+    let number = i64::from_str_radix(integer.as_str(), integer.radix()).ok();
+    let number = number.and_then(|number| T::try_from(number).ok());
+    match number.filter(|number| *number >= least && *number <= most) {
+        Some(number) => Some(number),
+        None => value.refuse(report, &format!("this must be from {least} to {most}")),
+    }
+}
+
+/// One of a few words.
+pub(super) fn word<T: Copy>(
+    value: Value<'_>,
+    report: &mut Report,
+    words: &[(&str, T)],
+) -> Option<T> {
+    let text = any_text(value, report)?;
+    if let Some((_, meaning)) = words.iter().find(|(word, _)| **word == *text) {
+        return Some(*meaning);
+    }
+    let known: Vec<String> = words
+        .iter()
+        .map(|(word, _)| format!("\"{word}\""))
+        .collect();
+    value.refuse(report, &format!("this is one of {}", known.join(", ")))
+}
+
+/// A wait such as `5s`, `1500ms` or `2m`.
+pub(super) fn duration(value: Value<'_>, report: &mut Report) -> Option<Duration> {
+    let text = any_text(value, report)?;
+    let Some(span) = span(&text) else {
+        return value.refuse(
+            report,
+            "this is a time such as \"5s\", \"1500ms\" or \"2m\"",
+        );
+    };
+    if span.is_zero() || span > LONGEST {
+        return value.refuse(report, "this must be more than nothing and at most an hour");
+    }
+    Some(span)
+}
+
+fn span(text: &str) -> Option<Duration> {
+    let digits = text.find(|c: char| !c.is_ascii_digit())?;
+    let (number, unit) = text.split_at(digits);
+    let number: u64 = number.parse().ok()?;
+    match unit {
+        "ms" => Some(Duration::from_millis(number)),
+        "s" => Some(Duration::from_secs(number)),
+        "m" => Some(Duration::from_secs(number.checked_mul(60)?)),
+        _ => None,
+    }
+}
+
+/// A size such as `16MiB`, or a number of bytes.
+pub(super) fn size(
+    value: Value<'_>,
+    report: &mut Report,
+    least: usize,
+    most: usize,
+) -> Option<usize> {
+    let DeValue::String(text) = value.get() else {
+        return number(value, report, least, most);
+    };
+    let Some(size) = bytes(text) else {
+        return value.refuse(report, "this is a size such as \"16MiB\" or \"512KiB\"");
+    };
+    if size < least || size > most {
+        return value.refuse(
+            report,
+            &format!("this must be from {least} to {most} bytes"),
+        );
+    }
+    Some(size)
+}
+
+fn bytes(text: &str) -> Option<usize> {
+    let (number, unit) = match (text.strip_suffix("MiB"), text.strip_suffix("KiB")) {
+        (Some(number), _) => (number, 1024 * 1024),
+        (None, Some(number)) => (number, 1024),
+        (None, None) => (text, 1),
+    };
+    number.parse::<usize>().ok()?.checked_mul(unit)
+}
+
+/// A file, relative to the file that names it.
+pub(super) fn file(value: Value<'_>, report: &mut Report) -> Option<PathBuf> {
+    let path = at_home(Path::new(&*text(value, report)?));
+    let Some(path) = path else {
+        return value.refuse(report, "this account has no home directory for '~'");
+    };
+    let beside = value.document.path().parent().unwrap_or(Path::new(""));
+    Some(beside.join(path))
+}
+
+/// An address that secrets may be sent to: https, or http on this machine.
+pub(super) fn safe_url(value: Value<'_>, report: &mut Report) -> Option<(Box<str>, Url)> {
+    let text = text(value, report)?;
+    let url = match Url::parse(&text) {
+        Ok(url) => url,
+        Err(error) => return value.refuse(report, &format!("this is no URL: {error}")),
+    };
+    let safe = url.scheme() == "https" || (url.scheme() == "http" && is_loopback(&url));
+    if !safe || url.host().is_none() {
+        return value.refuse(report, "this must be https, or http on loopback");
+    }
+    if !url.username().is_empty() || url.password().is_some() {
+        return value.refuse(report, "a URL here must not hold a user name or password");
+    }
+    if url.fragment().is_some() {
+        return value.refuse(report, "a URL here must not have a fragment (#...)");
+    }
+    Some((text, url))
+}
+
+fn is_loopback(url: &Url) -> bool {
+    match url.host() {
+        Some(Host::Ipv4(address)) => IpAddr::V4(address).is_loopback(),
+        Some(Host::Ipv6(address)) => IpAddr::V6(address).is_loopback(),
+        Some(Host::Domain(domain)) => domain == "localhost",
+        None => false,
+    }
+}
+
+/// A proxy; empty means the environment's or the system's.
+#[expect(
+    clippy::option_option,
+    reason = "the outer one says whether it could be read"
+)]
+pub(super) fn proxy(value: Value<'_>, report: &mut Report) -> Option<Option<Url>> {
+    let text = any_text(value, report)?;
+    if text.is_empty() {
+        return Some(None);
+    }
+    match Url::parse(&text) {
+        Ok(url) if ["http", "https", "socks5", "socks5h"].contains(&url.scheme()) => {
+            Some(Some(url))
+        }
+        Ok(_) | Err(_) => {
+            value.refuse(report, "this is a URL with http, https or socks5, or empty")
+        }
+    }
+}
