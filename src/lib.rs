@@ -20,6 +20,8 @@
 
 pub mod policy;
 
+pub mod login;
+
 pub mod config;
 
 pub mod wire;
