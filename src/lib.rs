@@ -20,6 +20,10 @@
 
 pub mod policy;
 
+pub mod limits;
+
+pub mod audit;
+
 pub mod login;
 
 pub mod config;

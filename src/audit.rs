@@ -1,0 +1,372 @@
+//! Write it down: one log for the account on this device, shared by all processes.
+//!
+//! Every call is two records. The intent is committed before anything leaves; the proof of that is
+//! an [`Admitted`], without which `upstream` sends nothing. The outcome is committed before the
+//! host gets its answer. Refusals, sign-ins, policy loads and the log's own affairs are records too.
+//!
+//! The way of a record: the caller words it ([`scribe`], redacted by [`redact`]), the [`writer`]
+//! gathers what waits, [`slot`] holds the log open or remembers why it is not, [`store`] commits,
+//! [`chore`] does afterwards what waits for the disk or the keychain. Nothing is touched before the
+//! first use: opening the log costs no host its start.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use tokio::sync::oneshot;
+
+use crate::clock::{Clock, Uptime};
+use crate::config::Durability;
+use crate::login::keychain::SecretStore;
+use crate::paths::Paths;
+use crate::policy::Permit;
+use crate::principal::{Generation, Identity};
+
+pub mod checkpoint;
+mod chore;
+mod entry;
+mod error;
+mod event;
+pub mod key;
+pub mod mark;
+mod process;
+pub mod query;
+mod queue;
+pub mod reader;
+pub mod redact;
+pub mod schema;
+mod scribe;
+mod slot;
+mod store;
+pub mod tree;
+pub mod verify;
+mod writer;
+
+pub use error::{Damage, StoreError};
+pub use event::{Agent, Call, Event, Outcome, OutcomeStatus, RefusalReason};
+
+pub use entry::Device;
+
+use queue::{Answer, Ask, Job};
+use scribe::{Scribe, Subject};
+use store::{Done, Rate, Work};
+use writer::Writer;
+
+/// What an outcome says when nobody is left who could know.
+const GIVEN_UP: &str = "the call was given up before its answer was recorded";
+
+/// What the log needs to know once.
+pub struct AuditSettings {
+    /// Where log, key file and locks lie.
+    pub paths: Paths,
+    /// What a commit survives.
+    pub durability: Durability,
+    /// Keys whose values are redacted, beside the built-in ones.
+    pub redact_keys: Vec<Box<str>>,
+    /// Where the log's keys and its mark are kept.
+    pub secrets: Arc<dyn SecretStore>,
+    /// Time.
+    pub clock: Arc<dyn Clock>,
+    /// What records say of this device and of who started this process.
+    pub device: Device,
+}
+
+/// The log of this account; clones share one writer.
+#[derive(Debug, Clone)]
+pub struct Audit(Arc<Handle>);
+
+/// The last handle that goes has the thread finish.
+#[derive(Debug)]
+struct Handle(Arc<Writer>);
+
+impl Drop for Handle {
+    fn drop(&mut self) {
+        self.0.abandon();
+    }
+}
+
+/// The proof that a permitted call is on record. Only [`Audit::admit`] makes one, and `upstream`
+/// sends nothing else.
+#[derive(Debug)]
+pub struct Admitted {
+    permit: Permit,
+    call: Call,
+}
+
+impl Admitted {
+    /// What was permitted.
+    #[must_use]
+    pub fn permit(&self) -> &Permit {
+        &self.permit
+    }
+
+    /// What is on record, and is to be sent as it is.
+    #[must_use]
+    pub fn call(&self) -> &Call {
+        &self.call
+    }
+}
+
+/// Names the open intent; dropping it unsettled records the outcome `unknown`.
+#[derive(Debug)]
+pub struct Receipt {
+    audit: Audit,
+    who: Subject,
+    since: Uptime,
+    /// The intent's number, from its commit until its outcome is on the way.
+    seq: Option<u64>,
+}
+
+/// Why a call is not admitted. Nothing has left.
+#[derive(Debug, thiserror::Error)]
+pub enum AdmitError {
+    /// The policy's rate is used up.
+    #[error("the policy '{policy}' allows {per_minute} calls a minute")]
+    RateLimited {
+        /// The policy's name.
+        policy: Box<str>,
+        /// How many calls it allows.
+        per_minute: u32,
+        /// How long until the next one fits.
+        retry_after: Duration,
+    },
+    /// The session ended (logout, or another person) since the token was read.
+    #[error("the session has ended")]
+    SessionEnded,
+    /// The record cannot be written.
+    #[error("the call cannot be recorded")]
+    Store(#[source] Arc<StoreError>),
+}
+
+/// How the log is, for people.
+#[derive(Debug, Clone)]
+pub struct State {
+    /// The file.
+    pub path: PathBuf,
+    /// What a commit survives.
+    pub durability: Durability,
+    /// Which log.
+    pub log_id: Option<Box<str>>,
+    /// How many records there are.
+    pub records: u64,
+    /// The newest signed head.
+    pub head: Option<tree::Head>,
+    /// Where the signing key is.
+    pub key_place: Option<key::KeyPlace>,
+    /// Why the log cannot be used.
+    pub problem: Option<Arc<StoreError>>,
+}
+
+impl Audit {
+    /// The log of this account. Touches nothing until it is used or warmed.
+    #[must_use]
+    pub fn open(settings: AuditSettings) -> Self {
+        Self(Arc::new(Handle(Writer::new(settings))))
+    }
+
+    /// Has the log opened in the background, so that the first call need not wait for it.
+    pub fn warm(&self) {
+        // What fails here fails again, and is told, at the first use.
+        let _asked = self.writer().ask(Ask::Open(None));
+    }
+
+    /// Commits the intent; the future resolves when it is as durable as configured.
+    ///
+    /// # Errors
+    /// When the rate is used up, the session is not the current one, or nothing can be written.
+    pub async fn admit(
+        &self,
+        permit: Permit,
+        call: Call,
+    ) -> Result<(Admitted, Receipt), AdmitError> {
+        let scribe = self.scribe().await.map_err(AdmitError::Store)?;
+        let who = Subject::of(&permit, &call);
+        let draft = scribe.intent(&permit, &call, &who);
+        let rate = permit.rate_limit().map(|limit| {
+            let Identity {
+                issuer, subject, ..
+            } = &call.principal.identity;
+            Rate {
+                person: format!("{issuer}\n{subject}").into(),
+                policy: permit.policy().into(),
+                limit,
+            }
+        });
+        let per_minute = permit.rate_limit().map_or(0, |limit| limit.per_minute);
+        let work = Work::Intent {
+            draft,
+            session: call.principal.generation,
+            rate,
+        };
+        let receipt = Receipt::new(self, who);
+        let answer = self.writer().submit(work, Some(receipt)).await;
+        let Answer { done, receipt } = answer.map_err(AdmitError::Store)?;
+        match (done, receipt) {
+            (Done::Intent(_), Some(receipt)) => Ok((Admitted { permit, call }, receipt)),
+            (Done::RateLimited(retry_after), _) => Err(AdmitError::RateLimited {
+                policy: permit.policy().into(),
+                per_minute,
+                retry_after,
+            }),
+            (Done::SessionEnded, _) => Err(AdmitError::SessionEnded),
+            _ => Err(AdmitError::Store(Arc::new(StoreError::Closed))),
+        }
+    }
+
+    /// Commits the outcome.
+    ///
+    /// # Errors
+    /// When it cannot be written; the next process, or this one later, records it as unknown.
+    pub async fn settle(
+        &self,
+        mut receipt: Receipt,
+        outcome: Outcome<'_>,
+    ) -> Result<(), Arc<StoreError>> {
+        let scribe = self.scribe().await?;
+        let now = self.writer().settings().clock.uptime();
+        let took = now.millis.saturating_sub(receipt.since.millis);
+        let draft = scribe.outcome(&receipt.who, &outcome, u64::try_from(took).unwrap_or(0));
+        let Some(closes) = receipt.seq.take() else {
+            return Ok(());
+        };
+        let work = Work::Outcome { draft, closes };
+        self.writer().submit(work, None).await.map(drop)
+    }
+
+    /// Commits a record that stands alone.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub async fn record(&self, event: Event) -> Result<(), Arc<StoreError>> {
+        let draft = self.scribe().await?.event(&event);
+        self.writer().submit(Work::Record(draft), None).await?;
+        Ok(())
+    }
+
+    /// Opens a session in one transaction with its `login` record; every older generation is
+    /// refused from then on.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub async fn begin_session(&self, who: &Identity) -> Result<Generation, Arc<StoreError>> {
+        let work = Work::BeginSession(who.clone());
+        let answer = self.writer().submit(work, None).await?;
+        if let Done::Session(generation) = answer.done {
+            Ok(generation)
+        } else {
+            Err(Arc::new(StoreError::Closed))
+        }
+    }
+
+    /// Ends the session if `of` is still the current one, with a `logout` record; whether it was.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub async fn end_session(
+        &self,
+        who: &Identity,
+        of: Generation,
+    ) -> Result<bool, Arc<StoreError>> {
+        let work = Work::EndSession(who.clone(), of);
+        let answer = self.writer().submit(work, None).await?;
+        Ok(matches!(answer.done, Done::Ended(true)))
+    }
+
+    /// Whose session is open, if one is.
+    ///
+    /// # Errors
+    /// When the log cannot be read.
+    pub async fn current_session(&self) -> Result<Option<(Identity, Generation)>, Arc<StoreError>> {
+        let (reply, answer) = oneshot::channel();
+        self.writer().ask(Ask::Session(reply))?;
+        answer
+            .await
+            .unwrap_or_else(|_| Err(Arc::new(StoreError::Closed)))
+    }
+
+    /// Signs the head, if it is not signed, and returns it.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub async fn sign_now(&self) -> Result<tree::Head, Arc<StoreError>> {
+        let answer = self.writer().submit(Work::Sign, None).await?;
+        answer
+            .done
+            .head()
+            .ok_or_else(|| Arc::new(StoreError::Closed))
+    }
+
+    /// How the log is, with its head signed on the way; opens it if need be.
+    pub async fn state(&self) -> State {
+        let (reply, answer) = oneshot::channel();
+        let problem = match self.writer().ask(Ask::State(reply)) {
+            Ok(()) => match answer.await {
+                Ok(state) => return state,
+                Err(_) => Arc::new(StoreError::Closed),
+            },
+            Err(problem) => problem,
+        };
+        let settings = self.writer().settings();
+        State {
+            path: settings.paths.audit_db(),
+            durability: settings.durability,
+            log_id: None,
+            records: 0,
+            head: None,
+            key_place: None,
+            problem: Some(problem),
+        }
+    }
+
+    /// Closes open records, signs the head, stops the thread.
+    pub async fn close(&self) {
+        self.writer().close().await;
+    }
+
+    fn writer(&self) -> &Arc<Writer> {
+        &self.0.0
+    }
+
+    async fn scribe(&self) -> Result<Arc<Scribe>, Arc<StoreError>> {
+        self.writer().scribe().await
+    }
+}
+
+impl Receipt {
+    fn new(audit: &Audit, who: Subject) -> Self {
+        audit.writer().calls().fetch_add(1, Ordering::Relaxed);
+        Self {
+            since: audit.writer().settings().clock.uptime(),
+            audit: audit.clone(),
+            who,
+            seq: None,
+        }
+    }
+
+    /// The intent is on record.
+    fn arm(&mut self, seq: u64) {
+        self.seq = Some(seq);
+    }
+}
+
+impl Drop for Receipt {
+    fn drop(&mut self) {
+        let writer = self.audit.writer();
+        writer.calls().fetch_sub(1, Ordering::Relaxed);
+        if let Some(closes) = self.seq.take() {
+            let device = &writer.settings().device;
+            writer.leave(Job {
+                work: Work::Outcome {
+                    draft: self.who.unknown(device, GIVEN_UP),
+                    closes,
+                },
+                receipt: None,
+                reply: None,
+            });
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,116 @@
+//! Why the log cannot be used.
+
+use std::io;
+use std::path::PathBuf;
+
+use rusqlite::ErrorCode;
+
+use super::key::KeyError;
+
+/// Why the log cannot be used. Nothing was written, and the next use tries again.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// The directory or the file is not one of this account alone, or cannot be made.
+    #[error("the audit log cannot be opened at {}", path.display())]
+    Place {
+        /// What was looked at.
+        path: PathBuf,
+        /// What the system says.
+        #[source]
+        cause: io::Error,
+    },
+    /// Somebody else is writing and does not stop.
+    #[error("the audit log has been locked by another program for more than {seconds} seconds")]
+    Locked {
+        /// How long was waited.
+        seconds: u64,
+    },
+    /// No room.
+    #[error("the disk that holds the audit log is full")]
+    Full(#[source] rusqlite::Error),
+    /// No permission to write.
+    #[error("the audit log is read-only")]
+    ReadOnly(#[source] rusqlite::Error),
+    /// The file is no sound database.
+    #[error("the audit log is damaged; keep {} and have it checked", path.display())]
+    Corrupt {
+        /// The damaged file.
+        path: PathBuf,
+        /// What was found.
+        #[source]
+        cause: Damage,
+    },
+    /// A database of another program.
+    #[error("{} is not an audit log", path.display())]
+    Foreign {
+        /// The file.
+        path: PathBuf,
+    },
+    /// Written by a newer version.
+    #[error("the audit log was written by a newer version of chaperone (format {found})")]
+    Newer {
+        /// Its version.
+        found: i64,
+    },
+    /// Records that this process wrote are gone.
+    #[error("the audit log has {found} records where {known} were written")]
+    Cut {
+        /// How many this process knows of.
+        known: u64,
+        /// How many are left.
+        found: u64,
+    },
+    /// The file was removed or replaced while it was in use.
+    #[error("the audit log was removed from {}", path.display())]
+    Gone {
+        /// Where it was.
+        path: PathBuf,
+    },
+    /// The key cannot be had.
+    #[error("the key of the audit log is not available")]
+    Key(#[source] KeyError),
+    /// Anything else that the database says.
+    #[error("the audit log cannot be used")]
+    Sqlite(#[source] rusqlite::Error),
+    /// The writer could not be started.
+    #[error("the audit log's writer cannot be started")]
+    Writer(#[source] io::Error),
+    /// The log was closed because the program is ending.
+    #[error("the audit log is closed, chaperone is ending")]
+    Closed,
+}
+
+/// What is wrong with a damaged file.
+#[derive(Debug, thiserror::Error)]
+pub enum Damage {
+    /// The database itself.
+    #[error(transparent)]
+    Database(rusqlite::Error),
+    /// The stored tree is not that of its size.
+    #[error(transparent)]
+    Frontier(#[from] super::tree::FrontierError),
+    /// A row that every log has is missing or holds the impossible.
+    #[error("the table '{0}' does not hold what it must")]
+    Table(&'static str),
+    /// Numbers of records do not follow each other.
+    #[error("record {0} is missing")]
+    Gap(u64),
+}
+
+impl StoreError {
+    /// Sorts what the database says by what can be done about it.
+    pub(super) fn from_sqlite(path: &std::path::Path, error: rusqlite::Error) -> Self {
+        match error.sqlite_error_code() {
+            Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => Self::Locked {
+                seconds: super::store::BUSY.as_secs(),
+            },
+            Some(ErrorCode::DiskFull) => Self::Full(error),
+            Some(ErrorCode::ReadOnly) => Self::ReadOnly(error),
+            Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => Self::Corrupt {
+                path: path.into(),
+                cause: Damage::Database(error),
+            },
+            _ => Self::Sqlite(error),
+        }
+    }
+}

@@ -1,0 +1,135 @@
+//! What can be written down: calls, their outcomes, and what stands alone.
+
+use std::sync::Arc;
+
+use crate::name::ServerName;
+use crate::policy::Refusal;
+use crate::principal::Principal;
+use crate::wire::Raw;
+
+/// Who asked through what: the same for every record of one host session.
+#[derive(Debug, Clone, Default)]
+pub struct Agent {
+    /// The host's name and version from `clientInfo`: `claude-ai/1.0`.
+    pub name: Box<str>,
+}
+
+/// A request that is about to be made.
+#[derive(Debug)]
+pub struct Call {
+    /// A UUID of version 7; travels as `X-Request-Id`.
+    pub request_id: Box<str>,
+    /// W3C trace id, 32 hexadecimal digits.
+    pub trace_id: Box<str>,
+    /// The JSON-RPC method.
+    pub method: Box<str>,
+    /// Exactly what will be sent as `params`.
+    pub params: Raw,
+    /// Who asks.
+    pub principal: Arc<Principal>,
+    /// Through what.
+    pub agent: Arc<Agent>,
+}
+
+/// How a call ended.
+#[derive(Debug)]
+pub struct Outcome<'a> {
+    /// In one word.
+    pub status: OutcomeStatus,
+    /// The status of the HTTP response, if one came.
+    pub http_status: Option<u16>,
+    /// The code of a JSON-RPC error.
+    pub rpc_error: Option<i32>,
+    /// A tool result's `isError`.
+    pub is_error: Option<bool>,
+    /// The result or error object as it came.
+    pub response: Option<&'a str>,
+    /// Why there is none.
+    pub reason: Option<Box<str>>,
+    /// Bytes sent to the server.
+    pub bytes_out: u64,
+}
+
+/// The record's `outcome`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OutcomeStatus {
+    /// The server did it.
+    Success,
+    /// The server, or the way to it, failed.
+    Error,
+    /// The call may or may not have been carried out.
+    Unknown,
+}
+
+impl OutcomeStatus {
+    /// The word in the record.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Success => "success",
+            Self::Error => "error",
+            Self::Unknown => "unknown",
+        }
+    }
+}
+
+/// A record that stands alone.
+#[derive(Debug)]
+pub enum Event {
+    /// A call that was not let through: by policy, rate, missing sign-in ...
+    Refusal {
+        /// The server, if the call named one that exists.
+        server: Option<ServerName>,
+        /// What was to be used: a tool, by the server's own name.
+        target: Box<str>,
+        /// The JSON-RPC method.
+        method: Box<str>,
+        /// The request's `params`.
+        params: Option<Raw>,
+        /// Why.
+        refusal: RefusalReason,
+        /// The digest of the policy document that was asked.
+        policy_digest: Option<Box<str>>,
+        /// Who asked, if anybody is signed in.
+        principal: Option<Arc<Principal>>,
+        /// Through what.
+        agent: Arc<Agent>,
+        /// The identity of the request in our records.
+        request_id: Box<str>,
+    },
+    /// A policy document was read, or could not be.
+    PolicyLoaded {
+        /// The digest of the file's bytes.
+        digest: Box<str>,
+        /// The file.
+        file: Box<str>,
+        /// What is wrong with it.
+        error: Option<Box<str>>,
+    },
+    /// A host began a session.
+    Started {
+        /// Which host.
+        agent: Arc<Agent>,
+    },
+    /// The host's session ended.
+    Stopped {
+        /// Which host.
+        agent: Arc<Agent>,
+    },
+}
+
+/// Why a call was not let through.
+#[derive(Debug)]
+pub enum RefusalReason {
+    /// The policy's decision.
+    Policy(Refusal),
+    /// Too often.
+    RateLimited {
+        /// The policy that says how often.
+        policy: Option<Box<str>>,
+    },
+    /// Nobody is signed in.
+    NotSignedIn,
+    /// Something else, said in a sentence.
+    Other(Box<str>),
+}

@@ -1,0 +1,277 @@
+//! Reads records for people: list, show and follow.
+//!
+//! Nothing is verified here. Records come out as the JSON that was stored, and as a [`Row`] of what
+//! a table shows; a record that cannot be read comes out as an empty row rather than not at all.
+
+use std::borrow::Cow;
+use std::fmt::Write as _;
+use std::ops::ControlFlow;
+
+use rusqlite::Statement;
+use rusqlite::types::ValueRef;
+use serde::Deserialize;
+
+use super::reader::Reader;
+use crate::clock::Timestamp;
+use crate::name::is_invisible;
+
+/// Which records are asked for; every part that is given has to match.
+#[derive(Debug, Clone, Default)]
+pub struct Filter {
+    /// Made at this time or later.
+    pub since: Option<Timestamp>,
+    /// The user's identifier or subject.
+    pub user: Option<Box<str>>,
+    /// The server.
+    pub server: Option<Box<str>>,
+    /// The tool, by its own name.
+    pub tool: Option<Box<str>>,
+    /// `success`, `error`, `denied` or `unknown`.
+    pub outcome: Option<Box<str>>,
+}
+
+/// One record.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Entry {
+    /// Its number.
+    pub seq: u64,
+    /// The JSON object as it was stored.
+    pub json: Box<str>,
+}
+
+/// What a table shows of a record.
+#[derive(Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(default)]
+pub struct Row<'a> {
+    /// RFC 3339.
+    #[serde(borrow)]
+    pub timestamp: Cow<'a, str>,
+    /// `intent`, `outcome`, `refusal`, …
+    #[serde(borrow)]
+    pub kind: Cow<'a, str>,
+    /// The record's identifier.
+    #[serde(borrow)]
+    pub id: Cow<'a, str>,
+    /// The call's identifier, shared by intent and outcome.
+    #[serde(borrow)]
+    pub request_id: Option<Cow<'a, str>>,
+    /// The person, as other systems know him.
+    #[serde(borrow)]
+    pub user_id: Option<Cow<'a, str>>,
+    /// The person, as the provider knows him.
+    #[serde(borrow)]
+    pub subject: Option<Cow<'a, str>>,
+    /// The server.
+    #[serde(borrow)]
+    pub server: Option<Cow<'a, str>>,
+    /// The tool.
+    #[serde(borrow)]
+    pub tool_name: Option<Cow<'a, str>>,
+    /// The method.
+    #[serde(borrow)]
+    pub method: Option<Cow<'a, str>>,
+    /// What the policy said.
+    #[serde(borrow)]
+    pub decision: Option<Cow<'a, str>>,
+    /// How it ended.
+    #[serde(borrow)]
+    pub outcome: Option<Cow<'a, str>>,
+    /// How long it took.
+    pub duration_ms: Option<u64>,
+    /// Why it ended so.
+    #[serde(borrow)]
+    pub reason: Option<Cow<'a, str>>,
+}
+
+/// In which order records come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Order {
+    /// As they were written.
+    OldestFirst,
+    /// The other way round.
+    NewestFirst,
+}
+
+/// Why records cannot be read.
+#[derive(Debug, thiserror::Error)]
+#[error("the log cannot be read")]
+pub struct QueryError(#[from] rusqlite::Error);
+
+impl Entry {
+    /// What a table shows.
+    #[must_use]
+    pub fn row(&self) -> Row<'_> {
+        serde_json::from_str(&self.json).unwrap_or_default()
+    }
+}
+
+impl Filter {
+    /// Whether a record is asked for.
+    #[must_use]
+    pub fn matches(&self, row: &Row<'_>) -> bool {
+        let is = |wanted: &Option<Box<str>>, found: &Option<Cow<'_, str>>| {
+            wanted.is_none() || wanted.as_deref() == found.as_deref()
+        };
+        let since = self
+            .since
+            .is_none_or(|since| Timestamp::parse(&row.timestamp).is_ok_and(|made| made >= since));
+        (is(&self.user, &row.user_id) || is(&self.user, &row.subject))
+            && is(&self.server, &row.server)
+            && is(&self.tool, &row.tool_name)
+            && is(&self.outcome, &row.outcome)
+            && since
+    }
+
+    fn is_empty(&self) -> bool {
+        let texts = [&self.user, &self.server, &self.tool, &self.outcome];
+        self.since.is_none() && texts.iter().all(|text| text.is_none())
+    }
+}
+
+/// Calls `each` with the records that match, until it breaks.
+///
+/// # Errors
+/// When the log cannot be read.
+pub fn list(
+    reader: &Reader,
+    filter: &Filter,
+    order: Order,
+    mut each: impl FnMut(Entry) -> ControlFlow<()>,
+) -> Result<(), QueryError> {
+    let sql = match order {
+        Order::OldestFirst => "SELECT seq, body FROM record WHERE seq >= ?1 ORDER BY seq",
+        Order::NewestFirst => "SELECT seq, body FROM record WHERE seq >= ?1 ORDER BY seq DESC",
+    };
+    let mut statement = reader.connection().prepare(sql)?;
+    walk(&mut statement, 0, filter, &mut each).map(drop)
+}
+
+/// Finds records by number, identifier, or call: a call has two.
+///
+/// # Errors
+/// When the log cannot be read.
+pub fn find(reader: &Reader, which: &str) -> Result<Vec<Entry>, QueryError> {
+    let mut found = Vec::new();
+    if let Ok(seq) = which.parse::<u64>() {
+        let mut statement = reader
+            .connection()
+            .prepare("SELECT seq, body FROM record WHERE seq >= ?1 ORDER BY seq LIMIT 1")?;
+        let _end = walk(&mut statement, seq, &Filter::default(), &mut |entry| {
+            found.extend((entry.seq == seq).then_some(entry));
+            ControlFlow::Break(())
+        })?;
+        return Ok(found);
+    }
+    let named = |entry: &Entry| {
+        let row = entry.row();
+        row.id == which || row.request_id.as_deref() == Some(which)
+    };
+    list(reader, &Filter::default(), Order::OldestFirst, |entry| {
+        if entry.json.contains(which) && named(&entry) {
+            found.push(entry);
+        }
+        ControlFlow::Continue(())
+    })?;
+    Ok(found)
+}
+
+/// Calls `each` with every matching record from number `from` on, and goes on as records are
+/// written, for as long as `wait` says so. `wait` decides how often the log is looked at.
+///
+/// # Errors
+/// When the log cannot be read.
+pub fn follow(
+    reader: &Reader,
+    from: u64,
+    filter: &Filter,
+    mut each: impl FnMut(Entry) -> ControlFlow<()>,
+    mut wait: impl FnMut() -> ControlFlow<()>,
+) -> Result<(), QueryError> {
+    let sql = "SELECT seq, body FROM record WHERE seq >= ?1 ORDER BY seq";
+    let mut statement = reader.connection().prepare(sql)?;
+    let (mut next, mut version) = (from, None);
+    loop {
+        // Changes when somebody else commits; asking costs no reading of pages.
+        let now: i64 = reader
+            .connection()
+            .pragma_query_value(None, "data_version", |row| row.get(0))?;
+        if version.replace(now) != Some(now) {
+            let (seen, flow) = walk(&mut statement, next, filter, &mut each)?;
+            next = seen.map_or(next, |seen| seen + 1);
+            if flow.is_break() {
+                return Ok(());
+            }
+        }
+        if wait().is_break() {
+            return Ok(());
+        }
+    }
+}
+
+/// The number after the newest record's.
+///
+/// # Errors
+/// When the log cannot be read.
+pub fn end(reader: &Reader) -> Result<u64, QueryError> {
+    let newest: Option<i64> =
+        reader
+            .connection()
+            .query_row("SELECT max(seq) FROM record", [], |row| row.get(0))?;
+    Ok(newest
+        .and_then(|seq| u64::try_from(seq).ok())
+        .map_or(0, |seq| seq + 1))
+}
+
+/// Goes through the records from a number on; returns the last one's number.
+fn walk(
+    statement: &mut Statement<'_>,
+    from: u64,
+    filter: &Filter,
+    each: &mut impl FnMut(Entry) -> ControlFlow<()>,
+) -> Result<(Option<u64>, ControlFlow<()>), QueryError> {
+    let mut rows = statement.query([i64::try_from(from).unwrap_or(i64::MAX)])?;
+    let mut last = None;
+    while let Some(row) = rows.next()? {
+        let Ok(seq) = u64::try_from(row.get::<_, i64>(0)?) else {
+            continue;
+        };
+        last = Some(seq);
+        let json = match row.get_ref(1)? {
+            ValueRef::Blob(bytes) | ValueRef::Text(bytes) => String::from_utf8_lossy(bytes),
+            ValueRef::Null | ValueRef::Integer(_) | ValueRef::Real(_) => Cow::Borrowed(""),
+        };
+        if filter.is_empty() || filter.matches(&serde_json::from_str(&json).unwrap_or_default()) {
+            let json = json.into();
+            let flow = each(Entry { seq, json });
+            if flow.is_break() {
+                return Ok((last, flow));
+            }
+        }
+    }
+    Ok((last, ControlFlow::Continue(())))
+}
+
+/// The text with everything escaped that a terminal would act on or not show.
+#[must_use]
+pub fn terminal_safe(text: &str) -> Cow<'_, str> {
+    if !text.contains(is_invisible) {
+        return Cow::Borrowed(text);
+    }
+    let mut safe = String::with_capacity(text.len() + 16);
+    for c in text.chars() {
+        match c {
+            '\n' => safe.push_str("\\n"),
+            '\t' => safe.push_str("\\t"),
+            '\r' => safe.push_str("\\r"),
+            c if is_invisible(c) => {
+                // Writing to a string does not fail.
+                let _written = write!(safe, "\\u{{{:x}}}", u32::from(c));
+            }
+            c => safe.push(c),
+        }
+    }
+    Cow::Owned(safe)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,60 @@
+//! The tables of the log.
+
+/// Grows when a table changes; an older program refuses a newer file.
+pub const VERSION: i64 = 1;
+
+/// Tells this file from other programs' databases (`PRAGMA application_id`): "chap".
+pub const APPLICATION_ID: i64 = 0x6368_6170;
+
+/// Creates everything. `record` is the log itself and only ever grows: each body is stored as the
+/// bytes that were hashed, each leaf is SHA-256(0x00 ‖ body) (RFC 9162 §2.1.1); `seq` starts at 0
+/// and is the leaf's index, so the log has as many records as the largest `seq` and one.
+///
+/// All else is working state and proves nothing. That includes `process` and `closes`, which stand
+/// in `record` so that a commit touches a single page: what is open is what no later row closes.
+/// For the same reason `head` lags behind in durability `process`: it holds the tree as it was when
+/// the head was last signed, and the leaves since then are in `record`.
+pub const CREATE: &str = "
+CREATE TABLE log (
+  one INTEGER PRIMARY KEY CHECK (one = 1),
+  log_id TEXT NOT NULL,          -- UUID of this log
+  origin TEXT NOT NULL,          -- C2SP origin: chaperone/audit/<log_id>
+  public_key BLOB NOT NULL,      -- Ed25519, for display; a verifier brings its own
+  key_place TEXT NOT NULL,       -- 'keychain' or 'file'; chosen once
+  created TEXT NOT NULL
+) STRICT;
+CREATE TABLE record (
+  seq INTEGER PRIMARY KEY,
+  leaf BLOB NOT NULL,
+  process TEXT,                  -- of an intent: whose lock file tells whether the writer lives
+  closes INTEGER,                -- of an outcome: the seq of its intent
+  body BLOB
+) STRICT;
+CREATE TABLE head (
+  one INTEGER PRIMARY KEY CHECK (one = 1),
+  size INTEGER NOT NULL,         -- records under the frontier; at most as many as there are
+  frontier BLOB NOT NULL,        -- hashes of the complete subtrees, largest first, 32 bytes each
+  note TEXT,                     -- the newest signed C2SP checkpoint, of this size
+  swept INTEGER NOT NULL DEFAULT 0  -- every intent below this seq has its outcome
+) STRICT;
+CREATE TABLE mark (
+  size INTEGER PRIMARY KEY,      -- heads that went into the keychain: an older copy of the file
+  root BLOB NOT NULL             -- does not know the newest of them
+) STRICT;
+CREATE TABLE rate (
+  person TEXT NOT NULL,          -- issuer and subject
+  policy TEXT NOT NULL,
+  ordinal INTEGER NOT NULL,      -- counts this person's intents under this policy
+  boot TEXT NOT NULL,
+  uptime INTEGER NOT NULL,       -- milliseconds since that boot
+  PRIMARY KEY (person, policy, ordinal)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE session (
+  one INTEGER PRIMARY KEY CHECK (one = 1),
+  generation INTEGER NOT NULL,
+  issuer TEXT NOT NULL,
+  subject TEXT NOT NULL,
+  email TEXT,
+  active INTEGER NOT NULL
+) STRICT;
+";

@@ -1,0 +1,363 @@
+//! The log as this process has it: open, or failed for a while, with what must outlive a failure.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use super::chore::Chore;
+use super::error::StoreError;
+use super::key::KeyPlace;
+use super::mark::Mark;
+use super::process::Process;
+use super::queue::{Answer, Job, Shared};
+use super::store::{Custodian, Done, Opening, Patience, Store, Work};
+use super::{AuditSettings, State};
+use crate::principal::{Generation, Identity};
+
+/// How long a failure is believed before the log is opened again.
+const RETRY: Duration = Duration::from_secs(1);
+/// How often the keychain's mark is renewed, and dead processes are looked for.
+const MINUTE: Duration = Duration::from_secs(60);
+/// Commits after which the write-ahead log, some ten megabytes then, is carried over.
+pub const CARRY_EVERY: usize = 1024;
+/// How long the end of the process waits for the keychain.
+const LAST_MARK: Duration = Duration::from_secs(1);
+
+/// What a closing process says of the calls that it leaves open.
+const ENDING: &str = "chaperone ended before the answer was recorded";
+/// What is said of an intent of this process that nobody holds.
+const STRAY: &str = "the record was interrupted; the call was refused, or its answer withheld";
+
+/// The log, and what this process knows beyond it.
+#[derive(Default)]
+pub struct Slot {
+    store: Option<Store>,
+    failed: Option<(Instant, Shared)>,
+    custodian: Custodian,
+    process: Option<Process>,
+    /// Intents of this process whose outcome will come.
+    held: BTreeSet<u64>,
+    swept: Option<Instant>,
+    /// When the keychain's mark was renewed, and for how many records.
+    marked: Option<(Instant, u64)>,
+    /// Commits since the write-ahead log was last carried over.
+    commits: usize,
+    chore: Option<JoinHandle<()>>,
+}
+
+/// What became of jobs.
+pub enum Committed {
+    /// They are answered, one way or another.
+    Done,
+    /// They are answered: the log failed them.
+    Failed(Shared),
+    /// They come back as they were: others hold the log, and it was not to be waited for.
+    Busy(Vec<Job>),
+}
+
+impl Slot {
+    /// Whether a commit can begin at once.
+    pub fn is_open(&self) -> bool {
+        self.store.is_some()
+    }
+
+    /// The open log; opened again if it failed, but not more than once a second.
+    pub fn open(&mut self, settings: &AuditSettings) -> Result<&mut Store, Shared> {
+        if self.store.is_none() {
+            if let Some((since, error)) = &self.failed
+                && since.elapsed() < RETRY
+            {
+                return Err(Arc::clone(error));
+            }
+            match self.try_open(settings) {
+                Ok(store) => {
+                    self.store = Some(store);
+                    self.failed = None;
+                }
+                Err(error) => return Err(self.fail(error)),
+            }
+        }
+        match &mut self.store {
+            Some(store) => Ok(store),
+            None => Err(Arc::new(StoreError::Closed)),
+        }
+    }
+
+    fn try_open(&mut self, settings: &AuditSettings) -> Result<Store, StoreError> {
+        let paths = &settings.paths;
+        if self.process.is_none() {
+            let process = Process::begin(paths).map_err(|cause| StoreError::Place {
+                path: paths.lock("processes"),
+                cause,
+            })?;
+            self.process = Some(process);
+        }
+        let opening = Opening {
+            paths,
+            durability: settings.durability,
+            secrets: &settings.secrets,
+            clock: &settings.clock,
+            device: &settings.device,
+            process: self.process.as_ref().map_or("", Process::id),
+        };
+        let mut store = opening.open(&mut self.custodian)?;
+        store.sweep(paths, &self.held, STRAY, Patience::Full)?;
+        self.swept = Some(Instant::now());
+        Ok(store)
+    }
+
+    /// Notes a failure. A lock held by others ends by itself; after anything else the log is
+    /// opened anew.
+    fn fail(&mut self, error: StoreError) -> Shared {
+        let is_lock = matches!(error, StoreError::Locked { .. });
+        let error = Arc::new(error);
+        if !(is_lock && self.store.is_some()) {
+            let cause: &dyn std::error::Error = &*error;
+            tracing::warn!(error = cause, "the audit log failed");
+            self.store = None;
+            self.failed = Some((Instant::now(), Arc::clone(&error)));
+        }
+        error
+    }
+
+    /// Whether the log wants to be looked after at once.
+    pub fn is_laden(&self) -> bool {
+        self.commits == CARRY_EVERY
+    }
+
+    /// Commits jobs and answers them.
+    pub fn commit(
+        &mut self,
+        settings: &AuditSettings,
+        mut jobs: Vec<Job>,
+        patience: Patience,
+    ) -> Committed {
+        jobs.retain(Job::is_wanted);
+        if jobs.is_empty() {
+            return Committed::Done;
+        }
+        let works = jobs
+            .iter_mut()
+            .map(|job| std::mem::replace(&mut job.work, Work::Sign));
+        let works: Vec<Work> = works.collect();
+        let done = match self.open(settings) {
+            Ok(store) => store.commit(&works, patience),
+            Err(error) => {
+                self.refuse(jobs, &works, &error);
+                return Committed::Done;
+            }
+        };
+        match done {
+            Ok(done) => {
+                self.commits += 1;
+                self.answer(jobs, &works, done);
+                Committed::Done
+            }
+            Err(StoreError::Locked { .. }) if patience == Patience::None => {
+                for (job, work) in jobs.iter_mut().zip(works) {
+                    job.work = work;
+                }
+                Committed::Busy(jobs)
+            }
+            Err(error) => {
+                let error = self.fail(error);
+                self.refuse(jobs, &works, &error);
+                Committed::Failed(error)
+            }
+        }
+    }
+
+    /// Answers jobs that came while others waited in vain.
+    pub fn refuse_all(&mut self, mut jobs: Vec<Job>, error: &Shared) {
+        let works = jobs
+            .iter_mut()
+            .map(|job| std::mem::replace(&mut job.work, Work::Sign));
+        let works: Vec<Work> = works.collect();
+        self.refuse(jobs, &works, error);
+    }
+
+    fn refuse(&mut self, jobs: Vec<Job>, works: &[Work], error: &Shared) {
+        self.let_go(works);
+        for job in jobs {
+            if let Some(reply) = job.reply {
+                // Whoever asked and went needs no answer.
+                let _sent = reply.send(Err(Arc::clone(error)));
+            }
+        }
+    }
+
+    /// Leaves calls whose outcome could not be recorded to the next sweep.
+    fn let_go(&mut self, works: &[Work]) {
+        for work in works {
+            if let Work::Outcome { closes, .. } = work {
+                self.held.remove(closes);
+                self.swept = None;
+            }
+        }
+    }
+
+    fn answer(&mut self, jobs: Vec<Job>, works: &[Work], done: Vec<Done>) {
+        for ((mut job, work), done) in jobs.into_iter().zip(works).zip(done) {
+            if let Done::Intent(seq) = &done {
+                self.held.insert(*seq);
+                if let Some(receipt) = &mut job.receipt {
+                    receipt.arm(*seq);
+                }
+            }
+            if let Work::Outcome { closes, .. } = work {
+                self.held.remove(closes);
+            }
+            if let Some(reply) = job.reply {
+                // A receipt for which nobody waits any more comes back as an unknown outcome.
+                let _sent = reply.send(Ok(Answer {
+                    done,
+                    receipt: job.receipt,
+                }));
+            }
+        }
+    }
+
+    /// How the log is, for people.
+    pub fn state(&mut self, settings: &AuditSettings) -> State {
+        let mut state = State {
+            path: settings.paths.audit_db(),
+            durability: settings.durability,
+            log_id: None,
+            records: 0,
+            head: None,
+            key_place: None,
+            problem: None,
+        };
+        match self.run(settings, &[Work::Sign]) {
+            Ok(done) => {
+                state.head = done.iter().find_map(Done::head);
+                if let Some(store) = &self.store {
+                    state.log_id = Some(store.log_id().into());
+                    state.records = store.records();
+                    state.key_place = Some(store.keys().place);
+                }
+            }
+            Err(error) => state.problem = Some(error),
+        }
+        state
+    }
+
+    /// Whose session is open.
+    pub fn session(
+        &mut self,
+        settings: &AuditSettings,
+    ) -> Result<Option<(Identity, Generation)>, Shared> {
+        let found = self.open(settings)?.session();
+        found.map_err(|error| self.fail(error))
+    }
+
+    fn run(&mut self, settings: &AuditSettings, works: &[Work]) -> Result<Vec<Done>, Shared> {
+        let done = self.open(settings)?.commit(works, Patience::Full);
+        done.map_err(|error| self.fail(error))
+    }
+
+    /// Looks after the open log, and says when to do so next even if nothing happens. Does not wait
+    /// for others who hold it: calls would wait with it.
+    pub fn upkeep(&mut self, settings: &AuditSettings) -> Option<Instant> {
+        match self.look_after(settings) {
+            Ok(next) => next,
+            Err(StoreError::Locked { .. }) => Some(Instant::now() + RETRY),
+            Err(error) => {
+                self.fail(error);
+                None
+            }
+        }
+    }
+
+    fn look_after(&mut self, settings: &AuditSettings) -> Result<Option<Instant>, StoreError> {
+        let Some(store) = &mut self.store else {
+            return Ok(None);
+        };
+        store.check_place()?;
+        if store.is_unsigned() {
+            store.commit(&[Work::Sign], Patience::None)?;
+        }
+        if self.swept.is_none_or(|at| at.elapsed() >= MINUTE) {
+            store.sweep(&settings.paths, &self.held, STRAY, Patience::None)?;
+            self.swept = Some(Instant::now());
+        }
+        if self
+            .chore
+            .as_ref()
+            .is_some_and(|chore| !chore.is_finished())
+        {
+            return Ok(Some(Instant::now() + RETRY));
+        }
+        let (mut mark, mut next) = (None, None);
+        if self.is_unmarked() {
+            match self.marked {
+                Some((at, _)) if at.elapsed() < MINUTE => next = Some(at + MINUTE),
+                Some(_) | None => mark = self.mark(Patience::None)?,
+            }
+        }
+        let mut chore = Chore::new(settings);
+        chore.renew_mark(mark);
+        if self.commits >= CARRY_EVERY {
+            chore.carry_over();
+            self.commits = 0;
+        }
+        if chore.is_needed() {
+            let thread = std::thread::Builder::new().name("audit-chore".into());
+            self.chore = thread.spawn(move || chore.run()).ok();
+        }
+        Ok(next)
+    }
+
+    /// Whether the keychain is to know a newer head.
+    fn is_unmarked(&self) -> bool {
+        let marked = self.marked.map(|(_, size)| size);
+        self.store.as_ref().is_some_and(|store| {
+            store.keys().place == KeyPlace::Keychain && marked < Some(store.records())
+        })
+    }
+
+    /// The mark for the newest head, which the log has noted.
+    fn mark(&mut self, patience: Patience) -> Result<Option<Mark>, StoreError> {
+        let Some(store) = &mut self.store else {
+            return Ok(None);
+        };
+        let done = store.commit(&[Work::Mark], patience)?;
+        let head = done.iter().find_map(Done::head);
+        self.marked = head.map(|head| (Instant::now(), head.size));
+        Ok(head.map(|head| Mark::new(store.log_id(), head)))
+    }
+
+    /// Writes what is to be said at the end, signs, renews the mark, closes the file.
+    pub fn close(&mut self, settings: &AuditSettings) {
+        let closed = self.wind_up(settings);
+        if let Err(error) = closed {
+            let error: &dyn std::error::Error = &error;
+            tracing::warn!(error, "the audit log could not be closed in order");
+        } else if let Some(process) = self.process.take() {
+            process.end();
+        }
+        self.store = None;
+        self.failed = None;
+    }
+
+    fn wind_up(&mut self, settings: &AuditSettings) -> Result<(), StoreError> {
+        let Some(store) = &mut self.store else {
+            return Ok(());
+        };
+        if self.swept.is_none() {
+            store.sweep(&settings.paths, &self.held, STRAY, Patience::Full)?;
+        }
+        if !self.held.is_empty() {
+            store.sweep(&settings.paths, &BTreeSet::new(), ENDING, Patience::Full)?;
+            self.held.clear();
+        }
+        store.commit(&[Work::Sign], Patience::Full)?;
+        if self.is_unmarked() {
+            let mut chore = Chore::new(settings);
+            chore.renew_mark(self.mark(Patience::Full)?);
+            chore.run_within(LAST_MARK);
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,250 @@
+//! The database of the log: one connection, one transaction for whatever waits.
+//!
+//! A transaction begins immediately, so that all processes of the account take turns; it catches up
+//! with what the others appended, applies the rules that only hold inside it (the session is the
+//! current one, the rate is not used up), appends, and commits. A refused intent writes nothing and
+//! costs the others in the same transaction nothing.
+//!
+//! Nothing here waits for a person, a network or a keychain. It is called by the writer, and in
+//! durability `process` also from the caller's own thread, because a commit that does not wait for
+//! the disk takes less time than waking another thread.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use rusqlite::Connection;
+
+use super::entry::{Device, Draft};
+use super::error::StoreError;
+use super::key::Keys;
+use super::tree::{Frontier, Head};
+use crate::clock::{Clock, Timestamp, Uptime};
+use crate::config::Durability;
+use crate::policy::RateLimit;
+use crate::principal::{Generation, Identity};
+
+mod admission;
+mod id;
+mod opening;
+mod sweep;
+mod transaction;
+
+pub use opening::{Custodian, OPEN_FLAGS, Opening};
+
+/// How long a transaction waits for the others' before it is refused.
+pub const BUSY: Duration = Duration::from_secs(5);
+/// Records after which a head is signed in durability `process`.
+const SIGN_EVERY: u64 = 256;
+
+/// The open log.
+pub struct Store {
+    conn: Connection,
+    /// The file as it was opened.
+    path: PathBuf,
+    file: FileId,
+    log_id: Box<str>,
+    origin: Box<str>,
+    keys: Arc<Keys>,
+    durability: Durability,
+    clock: Arc<dyn Clock>,
+    device: Device,
+    process: Box<str>,
+    /// The tree as of the last transaction of this process.
+    frontier: Frontier,
+    /// How many records the newest signed head covers, as far as this process knows.
+    signed: u64,
+    /// Both clocks in the last transaction, to notice when the calendar is set.
+    clocks: Option<(Timestamp, Uptime)>,
+    ids: id::Ids,
+    patience: Duration,
+}
+
+/// Something to be done in a transaction.
+#[derive(Debug)]
+pub enum Work {
+    /// A call that is about to be made, if session and rate allow it.
+    Intent {
+        /// The record.
+        draft: Draft,
+        /// The session that the call belongs to.
+        session: Generation,
+        /// How often the policy allows it.
+        rate: Option<Rate>,
+    },
+    /// How the call whose intent has the number `closes` ended.
+    Outcome {
+        /// The record.
+        draft: Draft,
+        /// The intent's number.
+        closes: u64,
+    },
+    /// A record that stands alone.
+    Record(Draft),
+    /// A person signed in.
+    BeginSession(Identity),
+    /// The session ends, if it is the current one.
+    EndSession(Identity, Generation),
+    /// The head is signed if it is not.
+    Sign,
+    /// As [`Work::Sign`], and the head is noted as one that goes into the keychain.
+    Mark,
+}
+
+/// Whose intents are counted, and up to how many.
+#[derive(Debug, Clone)]
+pub struct Rate {
+    /// Issuer and subject.
+    pub person: Box<str>,
+    /// The policy's name.
+    pub policy: Box<str>,
+    /// How many.
+    pub limit: RateLimit,
+}
+
+/// What came of it.
+#[derive(Debug)]
+pub enum Done {
+    /// The intent is on record under this number.
+    Intent(u64),
+    /// The policy's rate is used up for so long.
+    RateLimited(Duration),
+    /// The call's session is not the current one.
+    SessionEnded,
+    /// The record is written.
+    Recorded,
+    /// The new session.
+    Session(Generation),
+    /// Whether there was such a session to end.
+    Ended(bool),
+    /// The newest signed head.
+    Signed(Head),
+}
+
+impl Done {
+    /// The head that was signed.
+    #[must_use]
+    pub fn head(&self) -> Option<Head> {
+        match self {
+            Self::Signed(head) => Some(*head),
+            Self::Intent(_)
+            | Self::RateLimited(_)
+            | Self::SessionEnded
+            | Self::Recorded
+            | Self::Session(_)
+            | Self::Ended(_) => None,
+        }
+    }
+}
+
+/// How a transaction waits for its turn.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Patience {
+    /// Not at all.
+    None,
+    /// As long as [`BUSY`].
+    Full,
+}
+
+impl Store {
+    /// Does everything in one transaction, in order.
+    ///
+    /// # Errors
+    /// When the transaction failed; then nothing of it was done.
+    pub fn commit(&mut self, works: &[Work], patience: Patience) -> Result<Vec<Done>, StoreError> {
+        self.wait_for_turn(patience)?;
+        self.in_transaction(|transaction| {
+            works.iter().map(|work| transaction.perform(work)).collect()
+        })
+    }
+
+    /// Which log this is.
+    #[must_use]
+    pub fn log_id(&self) -> &str {
+        &self.log_id
+    }
+
+    /// The keys in use.
+    #[must_use]
+    pub fn keys(&self) -> &Arc<Keys> {
+        &self.keys
+    }
+
+    /// Records that this process knows of.
+    #[must_use]
+    pub fn records(&self) -> u64 {
+        self.frontier.size()
+    }
+
+    /// Whether records were appended since the head was signed.
+    #[must_use]
+    pub fn is_unsigned(&self) -> bool {
+        self.frontier.size() > self.signed
+    }
+
+    /// Whether the file is still the one that was opened.
+    ///
+    /// # Errors
+    /// When it was removed or replaced: what is written now would be lost.
+    pub fn check_place(&self) -> Result<(), StoreError> {
+        let now = std::fs::symlink_metadata(&self.path).map(|meta| FileId::of(&meta));
+        match now {
+            Ok(now) if now == self.file => Ok(()),
+            Ok(_) | Err(_) => Err(StoreError::Gone {
+                path: self.path.clone(),
+            }),
+        }
+    }
+
+    /// The session in the log: whose it is, and whether it is still open.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub fn session(&mut self) -> Result<Option<(Identity, Generation)>, StoreError> {
+        self.wait_for_turn(Patience::Full)?;
+        self.in_transaction(|transaction| transaction.session())
+    }
+
+    fn wait_for_turn(&mut self, patience: Patience) -> Result<(), StoreError> {
+        let wanted = match patience {
+            Patience::None => Duration::ZERO,
+            Patience::Full => BUSY,
+        };
+        if wanted != self.patience {
+            let set = self.conn.busy_timeout(wanted);
+            set.map_err(|error| StoreError::from_sqlite(&self.path, error))?;
+            self.patience = wanted;
+        }
+        Ok(())
+    }
+}
+
+impl std::fmt::Debug for Store {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Store")
+            .field("log_id", &self.log_id)
+            .field("records", &self.frontier.size())
+            .finish_non_exhaustive()
+    }
+}
+
+/// Tells one file from another that took its name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct FileId(u64, u64);
+
+impl FileId {
+    #[cfg(unix)]
+    fn of(meta: &std::fs::Metadata) -> Self {
+        use std::os::unix::fs::MetadataExt as _;
+        Self(meta.dev(), meta.ino())
+    }
+
+    /// Elsewhere an open file can be neither removed nor replaced.
+    #[cfg(not(unix))]
+    fn of(_meta: &std::fs::Metadata) -> Self {
+        Self(0, 0)
+    }
+}
+
+#[cfg(test)]
+mod tests;

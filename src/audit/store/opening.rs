@@ -1,0 +1,398 @@
+//! Opening the log, or making it: files, format, keys.
+//!
+//! SQLite follows symbolic links and closing any other descriptor of its file would drop its locks
+//! (`fcntl(2)`), so the files are looked at by name, never opened beside SQLite once they exist.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
+use std::time::Duration;
+
+use rusqlite::config::DbConfig;
+use rusqlite::{Connection, OpenFlags, OptionalExtension as _, params};
+
+use super::transaction::{Failure, stored_head};
+use super::{BUSY, FileId, Store};
+use crate::audit::entry::{self, Device};
+use crate::audit::error::{Damage, StoreError};
+use crate::audit::key::{self, KeyError, KeyPlace, Keys};
+use crate::audit::mark::{self, Mark};
+use crate::audit::process::take_within;
+use crate::audit::schema;
+use crate::audit::tree::Frontier;
+use crate::clock::Clock;
+use crate::config::Durability;
+use crate::lock::FileLock;
+use crate::login::keychain::{KeychainError, SecretStore};
+use crate::paths::{self, Paths};
+
+/// How every connection to the log is opened: the file exists, and links are not followed.
+pub const OPEN_FLAGS: OpenFlags = OpenFlags::SQLITE_OPEN_READ_WRITE
+    .union(OpenFlags::SQLITE_OPEN_NO_MUTEX)
+    .union(OpenFlags::SQLITE_OPEN_NOFOLLOW);
+/// How long an opening waits for the keychain before it is refused; the keychain is asked on.
+const KEY_PATIENCE: Duration = Duration::from_secs(5);
+/// The write-ahead log is cut to this size when it begins anew; below it, writing over what is there
+/// costs less than growing again.
+const WAL_KEPT: i64 = 16 << 20;
+/// Pages of the connection's cache: the end of the log, and little else, is used again.
+const CACHE_KIB: i64 = 256;
+
+/// What opening needs.
+pub struct Opening<'a> {
+    /// Where the log lies.
+    pub paths: &'a Paths,
+    /// What commits survive.
+    pub durability: Durability,
+    /// Where the keys are.
+    pub secrets: &'a Arc<dyn SecretStore>,
+    /// Time.
+    pub clock: &'a Arc<dyn Clock>,
+    /// What records say of this device.
+    pub device: &'a Device,
+    /// This process, as its intents name it.
+    pub process: &'a str,
+}
+
+impl Opening<'_> {
+    /// Opens the log, making it if there is none.
+    ///
+    /// # Errors
+    /// When anything is not as it must be; nothing is mended or moved away in silence.
+    pub fn open(&self, custodian: &mut Custodian) -> Result<Store, StoreError> {
+        let path = self.prepare_files()?;
+        let failed = |error| StoreError::from_sqlite(&path, error);
+        let conn = Connection::open_with_flags(&path, OPEN_FLAGS).map_err(failed)?;
+        conn.busy_timeout(BUSY).map_err(failed)?;
+        let is_new = identify(&conn, &path)?;
+        self.configure(&conn).map_err(failed)?;
+        if is_new {
+            self.create(&conn, &path, custodian)?;
+        }
+        let log = read_log(&conn, &path)?;
+        let keys = custodian.load(self, &log)?;
+        let (frontier, signed) = stored_head(&conn).map_err(|failure| match failure {
+            Failure::Sqlite(error) => StoreError::from_sqlite(&path, error),
+            Failure::Corrupt(cause) => damaged(&path, cause),
+            Failure::Cut { known, found } => StoreError::Cut { known, found },
+        })?;
+        let meta = fs::symlink_metadata(&path).map_err(|cause| at(&path, cause))?;
+        Ok(Store {
+            conn,
+            file: FileId::of(&meta),
+            path,
+            log_id: log.id,
+            origin: log.origin,
+            keys,
+            durability: self.durability,
+            clock: Arc::clone(self.clock),
+            device: self.device.clone(),
+            process: self.process.into(),
+            frontier,
+            signed,
+            clocks: None,
+            ids: super::id::Ids::default(),
+            patience: BUSY,
+        })
+    }
+
+    /// Makes sure that directory and files are of this account alone.
+    fn prepare_files(&self) -> Result<PathBuf, StoreError> {
+        let dir = &self.paths.data_dir;
+        paths::private_dir(dir).map_err(|cause| at(dir, cause))?;
+        let given = self.paths.audit_db();
+        for suffix in ["-wal", "-shm"] {
+            let mut name = given.clone().into_os_string();
+            name.push(suffix);
+            check_by_name(Path::new(&name))?;
+        }
+        if !check_by_name(&given)? {
+            paths::open_private(&given).map_err(|cause| at(&given, cause))?;
+        }
+        // Above the private directory links are the system's own business (`/home`, `/tmp`), but
+        // SQLite refuses any in the path.
+        let real = fs::canonicalize(dir).map_err(|cause| at(dir, cause))?;
+        Ok(real.join(given.file_name().unwrap_or_default()))
+    }
+
+    fn configure(&self, conn: &Connection) -> rusqlite::Result<()> {
+        conn.set_db_config(DbConfig::SQLITE_DBCONFIG_DEFENSIVE, true)?;
+        conn.set_db_config(DbConfig::SQLITE_DBCONFIG_TRUSTED_SCHEMA, false)?;
+        // Else statements are compiled anew whenever a value is bound that a plan might depend on.
+        conn.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
+        // In durability `process` a checkpoint still waits for the disk, which keeps the file sound
+        // when the machine stops, and is done where no call waits for it. Measured, OFF saves
+        // nothing at a commit and risks the whole file.
+        let synchronous = match self.durability {
+            Durability::Strict => "FULL",
+            Durability::Process => "NORMAL",
+        };
+        conn.pragma_update(None, "synchronous", synchronous)?;
+        conn.pragma_update(None, "fullfsync", self.durability == Durability::Strict)?;
+        conn.pragma_update(None, "checkpoint_fullfsync", true)?;
+        conn.pragma_update(None, "wal_autocheckpoint", 0)?;
+        conn.pragma_update(None, "journal_size_limit", WAL_KEPT)?;
+        conn.pragma_update(None, "cache_size", -CACHE_KIB)?;
+        conn.set_prepared_statement_cache_capacity(32);
+        Ok(())
+    }
+
+    /// Makes keys and log, one process at a time.
+    fn create(
+        &self,
+        conn: &Connection,
+        path: &Path,
+        custodian: &mut Custodian,
+    ) -> Result<(), StoreError> {
+        let lock_path = self.paths.lock("audit-key");
+        if custodian.pending.is_none() {
+            let lock = take_within(&lock_path, BUSY).map_err(|cause| {
+                if cause.kind() == io::ErrorKind::TimedOut {
+                    StoreError::Key(KeyError::Busy)
+                } else {
+                    at(&lock_path, cause)
+                }
+            })?;
+            if !identify(conn, path)? {
+                return Ok(());
+            }
+            custodian.create(self, lock)?;
+        }
+        let made = custodian.answer()?;
+        self.write_log(conn, &made)
+            .map_err(|error| StoreError::from_sqlite(path, error))?;
+        custodian.keys = Some(Arc::new(made.keys));
+        Ok(())
+    }
+
+    /// The tables, the log's own row, and the first record, which tells where the key is and why.
+    fn write_log(&self, conn: &Connection, made: &Answer) -> rusqlite::Result<()> {
+        let id = uuid::Uuid::now_v7().to_string();
+        let now = self.clock.now();
+        let draft = entry::note("log_created", self.device, &made.story());
+        let body = draft.complete(uuid::Uuid::now_v7(), 0, &now.to_string());
+        let leaf = crate::audit::tree::leaf_hash(&body);
+        let public = made.keys.signing.verifying_key();
+        conn.pragma_update(None, "journal_mode", "WAL")?;
+        let transaction = conn.unchecked_transaction()?;
+        conn.execute_batch(schema::CREATE)?;
+        conn.execute(
+            "INSERT INTO log VALUES (1, ?1, ?2, ?3, ?4, ?5)",
+            params![
+                id,
+                format!("{}{id}", mark::ORIGIN),
+                public.as_bytes(),
+                made.keys.place.as_str(),
+                now.to_string()
+            ],
+        )?;
+        conn.execute(
+            "INSERT INTO head (one, size, frontier) VALUES (1, 0, ?1)",
+            params![Frontier::new().to_bytes()],
+        )?;
+        conn.execute(
+            "INSERT INTO record (seq, leaf, body) VALUES (0, ?1, ?2)",
+            params![&leaf[..], body],
+        )?;
+        conn.pragma_update(None, "application_id", schema::APPLICATION_ID)?;
+        conn.pragma_update(None, "user_version", schema::VERSION)?;
+        transaction.commit()
+    }
+}
+
+/// What the log says of itself.
+struct Log {
+    id: Box<str>,
+    origin: Box<str>,
+    public_key: Vec<u8>,
+    place: KeyPlace,
+}
+
+fn read_log(conn: &Connection, path: &Path) -> Result<Log, StoreError> {
+    let row = conn
+        .query_row(
+            "SELECT log_id, origin, public_key, key_place FROM log WHERE one = 1",
+            [],
+            |row| {
+                let place: String = row.get(3)?;
+                Ok((row.get(0)?, row.get(1)?, row.get(2)?, place))
+            },
+        )
+        .optional()
+        .map_err(|error| StoreError::from_sqlite(path, error))?;
+    let log = row.and_then(|(id, origin, public_key, place)| {
+        Some(Log {
+            id,
+            origin,
+            public_key,
+            place: KeyPlace::parse(&place)?,
+        })
+    });
+    log.ok_or_else(|| damaged(path, Damage::Table("log")))
+}
+
+fn at(path: &Path, cause: io::Error) -> StoreError {
+    StoreError::Place {
+        path: path.into(),
+        cause,
+    }
+}
+
+fn damaged(path: &Path, cause: Damage) -> StoreError {
+    StoreError::Corrupt {
+        path: path.into(),
+        cause,
+    }
+}
+
+/// Refuses a file that is not ours alone; says whether there is one.
+fn check_by_name(path: &Path) -> Result<bool, StoreError> {
+    let found = match fs::symlink_metadata(path) {
+        Ok(meta) => paths::check_private(path, &meta).map(|()| true),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+        Err(error) => Err(error),
+    };
+    found.map_err(|cause| at(path, cause))
+}
+
+/// Refuses databases of others and of newer versions; says whether the file is empty.
+fn identify(conn: &Connection, path: &Path) -> Result<bool, StoreError> {
+    let read = || {
+        // Three looks at one state: another process may be making the log at this moment.
+        let transaction = conn.unchecked_transaction()?;
+        let pragma = |name| transaction.pragma_query_value(None, name, |row| row.get::<_, i64>(0));
+        let tables = pragma("schema_version")?;
+        Ok((pragma("application_id")?, pragma("user_version")?, tables))
+    };
+    let (application, version, tables) =
+        read().map_err(|error| StoreError::from_sqlite(path, error))?;
+    if (application, version, tables) == (0, 0, 0) {
+        return Ok(true);
+    }
+    if application != schema::APPLICATION_ID {
+        return Err(StoreError::Foreign { path: path.into() });
+    }
+    if version > schema::VERSION {
+        return Err(StoreError::Newer { found: version });
+    }
+    Ok(false)
+}
+
+/// Has the keys once they were read, and waits for them without letting anybody wait for ever: the
+/// keychain is asked by a thread of its own, whose late answer serves the next attempt.
+#[derive(Default)]
+pub struct Custodian {
+    keys: Option<Arc<Keys>>,
+    pending: Option<Receiver<Result<Answer, KeyError>>>,
+}
+
+/// What asking for the keys led to.
+struct Answer {
+    keys: Keys,
+    /// Why they are in a file.
+    no_keychain: Option<KeychainError>,
+    /// The head of an earlier log, which the keychain still remembers.
+    earlier: Option<Mark>,
+    /// Held while the log is made.
+    _lock: Option<FileLock>,
+}
+
+impl Answer {
+    /// Where the key is and why, for the first record.
+    fn story(&self) -> String {
+        let key = match &self.no_keychain {
+            None => "the signing key is in the keychain".to_owned(),
+            Some(why) => format!("the signing key is in a private file: {why}"),
+        };
+        match &self.earlier {
+            None => key,
+            Some(Mark { log_id, size, .. }) => format!(
+                "{key}; the keychain remembers an earlier log, {log_id} with {size} records"
+            ),
+        }
+    }
+}
+
+impl Custodian {
+    fn load(&mut self, opening: &Opening<'_>, log: &Log) -> Result<Arc<Keys>, StoreError> {
+        let keys = match &self.keys {
+            Some(keys) => Arc::clone(keys),
+            None => Arc::new(self.ask_to_load(opening, log.place)?.keys),
+        };
+        if keys.signing.verifying_key().as_bytes().as_slice() != log.public_key {
+            return Err(StoreError::Key(KeyError::Other(log.place)));
+        }
+        self.keys = Some(Arc::clone(&keys));
+        Ok(keys)
+    }
+
+    fn ask_to_load(
+        &mut self,
+        opening: &Opening<'_>,
+        place: KeyPlace,
+    ) -> Result<Answer, StoreError> {
+        if self.pending.is_none() {
+            let dir = opening.paths.data_dir.clone();
+            let secrets = Arc::clone(opening.secrets);
+            self.ask(move || {
+                Ok(Answer {
+                    keys: key::load(place, &dir, &*secrets)?,
+                    no_keychain: None,
+                    earlier: None,
+                    _lock: None,
+                })
+            })?;
+        }
+        self.answer()
+    }
+
+    fn create(&mut self, opening: &Opening<'_>, lock: FileLock) -> Result<(), StoreError> {
+        let dir = opening.paths.data_dir.clone();
+        let secrets = Arc::clone(opening.secrets);
+        self.ask(move || {
+            let (keys, no_keychain) = key::create(&dir, &*secrets)?;
+            let earlier = match keys.place {
+                KeyPlace::Keychain => mark::read(&*secrets)?,
+                KeyPlace::File => None,
+            };
+            Ok(Answer {
+                keys,
+                no_keychain,
+                earlier,
+                _lock: Some(lock),
+            })
+        })
+    }
+
+    fn ask(
+        &mut self,
+        question: impl FnOnce() -> Result<Answer, KeyError> + Send + 'static,
+    ) -> Result<(), StoreError> {
+        let (sender, receiver) = sync_channel(1);
+        std::thread::Builder::new()
+            .name("audit-key".into())
+            .spawn(move || {
+                // Nobody waits any more when the program is ending.
+                let _sent = sender.send(question());
+            })
+            .map_err(|error| StoreError::Key(KeyError::Thread(error)))?;
+        self.pending = Some(receiver);
+        Ok(())
+    }
+
+    fn answer(&mut self) -> Result<Answer, StoreError> {
+        let Some(pending) = self.pending.take() else {
+            return Err(StoreError::Key(KeyError::Pending));
+        };
+        match pending.recv_timeout(KEY_PATIENCE) {
+            Ok(answer) => answer.map_err(StoreError::Key),
+            Err(RecvTimeoutError::Timeout) => {
+                self.pending = Some(pending);
+                Err(StoreError::Key(KeyError::Pending))
+            }
+            Err(RecvTimeoutError::Disconnected) => Err(StoreError::Key(KeyError::Lost)),
+        }
+    }
+}

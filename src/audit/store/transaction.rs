@@ -1,0 +1,309 @@
+//! What happens inside a transaction.
+
+use rusqlite::{Connection, OptionalExtension as _, params};
+
+use super::id::Ids;
+use super::{Done, SIGN_EVERY, Store, Work};
+use crate::audit::checkpoint;
+use crate::audit::entry::{self, Device, Draft};
+use crate::audit::error::{Damage, StoreError};
+use crate::audit::key::Keys;
+use crate::audit::tree::{self, Frontier, Head};
+use crate::clock::{Timestamp, Uptime};
+use crate::config::Durability;
+
+/// How far calendar and uptime may drift apart between two transactions of a process.
+const CLOCK_JUMP_MILLIS: u64 = 60_000;
+/// Heads in the keychain that the log remembers.
+const MARKS_KEPT: u32 = 64;
+
+/// Why a transaction is given up.
+pub(super) enum Failure {
+    Sqlite(rusqlite::Error),
+    Corrupt(Damage),
+    Cut { known: u64, found: u64 },
+}
+
+impl From<rusqlite::Error> for Failure {
+    fn from(error: rusqlite::Error) -> Self {
+        Self::Sqlite(error)
+    }
+}
+
+impl From<Damage> for Failure {
+    fn from(damage: Damage) -> Self {
+        Self::Corrupt(damage)
+    }
+}
+
+/// An open transaction, at the end of the log.
+pub(super) struct Transaction<'s> {
+    pub(super) conn: &'s Connection,
+    pub(super) device: &'s Device,
+    keys: &'s Keys,
+    origin: &'s str,
+    pub(super) process: &'s str,
+    ids: &'s mut Ids,
+    frontier: Frontier,
+    signed: u64,
+    now: Timestamp,
+    pub(super) uptime: Uptime,
+    stamp: String,
+}
+
+impl Store {
+    /// Begins, catches up, works, signs if it is time, and commits; or leaves no trace.
+    pub(super) fn in_transaction<T>(
+        &mut self,
+        work: impl FnOnce(&mut Transaction<'_>) -> Result<T, Failure>,
+    ) -> Result<T, StoreError> {
+        let failed = |error| StoreError::from_sqlite(&self.path, error);
+        run(&self.conn, "BEGIN IMMEDIATE").map_err(failed)?;
+        let now = self.clock.now();
+        let uptime = self.clock.uptime();
+        let mut transaction = Transaction {
+            conn: &self.conn,
+            device: &self.device,
+            keys: &self.keys,
+            origin: &self.origin,
+            process: &self.process,
+            ids: &mut self.ids,
+            frontier: self.frontier.clone(),
+            signed: self.signed,
+            now,
+            uptime,
+            stamp: now.to_string(),
+        };
+        let known = transaction.frontier.size();
+        let done = transaction.whole(self.clocks.as_ref(), self.durability, work);
+        let Transaction {
+            frontier,
+            signed,
+            uptime,
+            ..
+        } = transaction;
+        match done {
+            Ok(done) => {
+                self.frontier = frontier;
+                self.signed = signed;
+                self.clocks = Some((now, uptime));
+                Ok(done)
+            }
+            Err(failure) => {
+                // If this fails too, the connection is closed next, which rolls back as well.
+                let _rolled_back = run(&self.conn, "ROLLBACK");
+                Err(match failure {
+                    Failure::Sqlite(error) => StoreError::from_sqlite(&self.path, error),
+                    Failure::Corrupt(cause) => StoreError::Corrupt {
+                        path: self.path.clone(),
+                        cause,
+                    },
+                    Failure::Cut { found, .. } => StoreError::Cut { known, found },
+                })
+            }
+        }
+    }
+}
+
+impl Transaction<'_> {
+    fn whole<T>(
+        &mut self,
+        clocks: Option<&(Timestamp, Uptime)>,
+        durability: Durability,
+        work: impl FnOnce(&mut Self) -> Result<T, Failure>,
+    ) -> Result<T, Failure> {
+        self.catch_up()?;
+        let before = self.frontier.size();
+        if let Some(draft) = self.clock_jump(clocks) {
+            self.append(&draft, None, None)?;
+        }
+        let done = work(self)?;
+        let wrote = self.frontier.size() > before;
+        let due = match durability {
+            Durability::Strict => wrote,
+            Durability::Process => self.frontier.size() - self.signed >= SIGN_EVERY,
+        };
+        if due {
+            self.sign()?;
+        }
+        run(self.conn, "COMMIT")?;
+        Ok(done)
+    }
+
+    /// Adds what other processes appended since the last transaction of this one.
+    fn catch_up(&mut self) -> Result<(), Failure> {
+        let last: Option<i64> = self
+            .conn
+            .prepare_cached("SELECT max(seq) FROM record")?
+            .query_row([], |row| row.get(0))?;
+        let found = last.map_or(0, |last| number(last) + 1);
+        let known = self.frontier.size();
+        if found < known {
+            return Err(Failure::Cut { known, found });
+        }
+        if found > known + SIGN_EVERY {
+            self.leap()?;
+        }
+        if found > self.frontier.size() {
+            self.read_leaves(found)?;
+        }
+        Ok(())
+    }
+
+    /// Takes the tree of the stored head where that is further than what this process knows.
+    fn leap(&mut self) -> Result<(), Failure> {
+        let (frontier, signed) = stored_head(self.conn)?;
+        if frontier.size() > self.frontier.size() {
+            self.frontier = frontier;
+            self.signed = self.signed.max(signed);
+        }
+        Ok(())
+    }
+
+    fn read_leaves(&mut self, until: u64) -> Result<(), Failure> {
+        let mut statement = self
+            .conn
+            .prepare_cached("SELECT seq, leaf FROM record WHERE seq >= ?1 ORDER BY seq")?;
+        let mut rows = statement.query([row_id(self.frontier.size())])?;
+        while let Some(row) = rows.next()? {
+            let (seq, leaf): (i64, tree::Hash) = (row.get(0)?, row.get(1)?);
+            if number(seq) != self.frontier.size() {
+                return Err(Damage::Gap(self.frontier.size()).into());
+            }
+            self.frontier.push(leaf);
+        }
+        if self.frontier.size() == until {
+            Ok(())
+        } else {
+            Err(Damage::Gap(self.frontier.size()).into())
+        }
+    }
+
+    fn clock_jump(&self, clocks: Option<&(Timestamp, Uptime)>) -> Option<Draft> {
+        let (then, uptime) = clocks?;
+        if uptime.boot != self.uptime.boot {
+            return None;
+        }
+        let calendar = self.now.millis().saturating_sub(then.millis());
+        let passed = self.uptime.millis.saturating_sub(uptime.millis);
+        if calendar.abs_diff(passed) <= CLOCK_JUMP_MILLIS {
+            return None;
+        }
+        let expected = Timestamp::from_millis(then.millis().saturating_add(passed));
+        Some(entry::clock_jump(self.device, expected, self.now))
+    }
+
+    /// How many records there are.
+    pub(super) fn size(&self) -> u64 {
+        self.frontier.size()
+    }
+
+    /// Appends a record and returns its number.
+    pub(super) fn append(
+        &mut self,
+        draft: &Draft,
+        process: Option<&str>,
+        closes: Option<u64>,
+    ) -> Result<u64, Failure> {
+        let seq = self.frontier.size();
+        let id = self.ids.next(self.now.millis());
+        let body = draft.complete(id, seq, &self.stamp);
+        let leaf = tree::leaf_hash(&body);
+        self.conn
+            .prepare_cached(
+                "INSERT INTO record (seq, leaf, process, closes, body) VALUES (?1, ?2, ?3, ?4, ?5)",
+            )?
+            .execute(params![
+                row_id(seq),
+                &leaf[..],
+                process,
+                closes.map(row_id),
+                body
+            ])?;
+        self.frontier.push(leaf);
+        Ok(seq)
+    }
+
+    pub(super) fn perform(&mut self, work: &Work) -> Result<Done, Failure> {
+        match work {
+            Work::Intent {
+                draft,
+                session,
+                rate,
+            } => self.intent(draft, *session, rate.as_ref()),
+            Work::Outcome { draft, closes } => {
+                self.append(draft, None, Some(*closes))?;
+                Ok(Done::Recorded)
+            }
+            Work::Record(draft) => {
+                self.append(draft, None, None)?;
+                Ok(Done::Recorded)
+            }
+            Work::BeginSession(who) => self.begin_session(who).map(Done::Session),
+            Work::EndSession(who, of) => self.end_session(who, *of).map(Done::Ended),
+            Work::Sign => self.sign().map(Done::Signed),
+            Work::Mark => {
+                let head = self.sign()?;
+                self.note_mark(head)?;
+                Ok(Done::Signed(head))
+            }
+        }
+    }
+
+    /// Signs the head and stores it with its tree, unless the newest one is signed already.
+    fn sign(&mut self) -> Result<Head, Failure> {
+        let head = Head {
+            size: self.frontier.size(),
+            root: self.frontier.root(),
+        };
+        if head.size == self.signed && head.size > 0 {
+            return Ok(head);
+        }
+        let note = checkpoint::sign(self.origin, head.size, &head.root, &self.keys.signing);
+        self.conn
+            .prepare_cached("UPDATE head SET size = ?1, frontier = ?2, note = ?3 WHERE one = 1")?
+            .execute(params![row_id(head.size), self.frontier.to_bytes(), note])?;
+        self.signed = head.size;
+        Ok(head)
+    }
+
+    fn note_mark(&self, head: Head) -> Result<(), Failure> {
+        self.conn
+            .prepare_cached("INSERT OR REPLACE INTO mark (size, root) VALUES (?1, ?2)")?
+            .execute(params![row_id(head.size), &head.root[..]])?;
+        self.conn
+            .prepare_cached(
+                "DELETE FROM mark WHERE size NOT IN
+                 (SELECT size FROM mark ORDER BY size DESC LIMIT ?1)",
+            )?
+            .execute([MARKS_KEPT])?;
+        Ok(())
+    }
+}
+
+/// Runs a statement that answers nothing.
+pub(super) fn run(conn: &Connection, sql: &str) -> rusqlite::Result<()> {
+    conn.prepare_cached(sql)?.execute([]).map(|_| ())
+}
+
+/// The tree of the newest signed head, and how many records the head covers.
+pub(super) fn stored_head(conn: &Connection) -> Result<(Frontier, u64), Failure> {
+    let (size, bytes, note): (i64, Vec<u8>, Option<String>) = conn
+        .prepare_cached("SELECT size, frontier, note FROM head WHERE one = 1")?
+        .query_row([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))
+        .optional()?
+        .ok_or(Damage::Table("head"))?;
+    let size = number(size);
+    let frontier = Frontier::from_bytes(size, &bytes).map_err(Damage::Frontier)?;
+    Ok((frontier, note.map_or(0, |_| size)))
+}
+
+/// A number from the database; what is negative there was not written by us and is found elsewhere.
+pub(super) fn number(stored: i64) -> u64 {
+    u64::try_from(stored).unwrap_or(0)
+}
+
+/// A number for the database; records do not reach its end.
+pub(super) fn row_id(number: u64) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
+}

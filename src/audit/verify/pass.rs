@@ -1,0 +1,228 @@
+//! The one pass over the records: what each says of itself, and the tree over all.
+
+use std::borrow::Cow;
+use std::collections::HashSet;
+
+use rusqlite::types::ValueRef;
+use rusqlite::{Connection, Row};
+use serde::Deserialize;
+
+use super::super::tree::{self, Frontier, Hash};
+use super::Stop;
+use super::report::{Damage, Fault, Record};
+
+/// What is needed of a body; all else is stepped over.
+#[derive(Deserialize)]
+struct Body<'a> {
+    seq: u64,
+    #[serde(borrow)]
+    id: Cow<'a, str>,
+    #[serde(borrow)]
+    kind: Cow<'a, str>,
+    #[serde(borrow, default)]
+    request_id: Option<Cow<'a, str>>,
+}
+
+/// The same for the few records that a report names.
+#[derive(Deserialize)]
+struct Named {
+    seq: Option<u64>,
+    id: Option<Box<str>>,
+    timestamp: Option<Box<str>>,
+}
+
+/// The tree at one of the sizes that were asked for.
+#[derive(Debug)]
+pub(super) struct Captured {
+    pub(super) frontier: Frontier,
+    last: Vec<u8>,
+}
+
+impl Captured {
+    /// The last record under this head.
+    pub(super) fn record(&self) -> Option<Record> {
+        let named: Named = serde_json::from_slice(&self.last).ok()?;
+        Some(Record {
+            seq: named.seq?,
+            id: named.id,
+            timestamp: named.timestamp,
+        })
+    }
+}
+
+/// What a pass finds out.
+#[derive(Debug)]
+pub(super) struct Pass {
+    pub(super) frontier: Frontier,
+    /// Ascending by size; the empty tree is the first.
+    captured: Vec<Captured>,
+    /// Sizes still to come, descending.
+    wanted: Vec<u64>,
+    /// Calls that are on record and not settled; as many as are under way at a time.
+    open: HashSet<Box<str>>,
+}
+
+impl Pass {
+    /// Reads all records in order, remembers the tree at `sizes`, and counts what is good.
+    pub(super) fn run(
+        connection: &Connection,
+        mut sizes: Vec<u64>,
+        good: &mut u64,
+    ) -> Result<Self, Stop> {
+        sizes.sort_unstable_by(|a, b| b.cmp(a));
+        sizes.dedup();
+        let mut pass = Self {
+            frontier: Frontier::new(),
+            captured: Vec::new(),
+            wanted: sizes,
+            open: HashSet::new(),
+        };
+        pass.capture(&[]);
+        let mut statement =
+            connection.prepare("SELECT seq, leaf, body FROM record ORDER BY seq")?;
+        let mut rows = statement.query([])?;
+        while let Some(row) = rows.next()? {
+            let said = match pass.record(row) {
+                Ok(()) => {
+                    *good = pass.frontier.size();
+                    continue;
+                }
+                Err(Wrong::Fault(fault)) => return Err(fault.into()),
+                Err(Wrong::Moved { seq, id }) => (seq, id),
+            };
+            let next = rows.next()?.and_then(|row| body_of(row)?.said_seq());
+            return Err(moved(*good, said, next).into());
+        }
+        Ok(pass)
+    }
+
+    /// The root over the first `size` records, if it was asked for and there are as many.
+    pub(super) fn root_at(&self, size: u64) -> Option<Hash> {
+        self.captured(size).map(|captured| captured.frontier.root())
+    }
+
+    pub(super) fn captured(&self, size: u64) -> Option<&Captured> {
+        self.captured
+            .iter()
+            .find(|captured| captured.frontier.size() == size)
+    }
+
+    fn capture(&mut self, body: &[u8]) {
+        if self.wanted.last() == Some(&self.frontier.size()) {
+            self.wanted.pop();
+            self.captured.push(Captured {
+                frontier: self.frontier.clone(),
+                last: body.to_vec(),
+            });
+        }
+    }
+
+    fn record(&mut self, row: &Row<'_>) -> Result<(), Wrong> {
+        let expected = self.frontier.size();
+        let fault = |damage| Wrong::Fault(Fault::at(expected, damage));
+        let (seq, leaf) = (unsigned(row, 0), blob(row, 1));
+        match seq {
+            Some(seq) if seq == expected => {}
+            Some(seq) if seq > expected => return Err(fault(Damage::Removed)),
+            Some(_) | None => return Err(fault(Damage::Inserted)),
+        }
+        let Some(bytes) = blob(row, 2) else {
+            return Err(fault(Damage::BodyMissing));
+        };
+        let found = tree::leaf_hash(bytes);
+        if leaf != Some(&found) {
+            return Err(Wrong::Fault(Fault {
+                id: readable_id(bytes),
+                ..Fault::at(expected, Damage::Body)
+            }));
+        }
+        let Ok(body) = serde_json::from_slice::<Body<'_>>(bytes) else {
+            return Err(fault(Damage::NotARecord));
+        };
+        if body.seq != expected {
+            let id = Some(body.id.as_ref().into());
+            return Err(Wrong::Moved { seq: body.seq, id });
+        }
+        self.settle(&body).map_err(Wrong::Fault)?;
+        self.frontier.push(found);
+        self.capture(bytes);
+        Ok(())
+    }
+
+    /// Every outcome has an intent before it.
+    fn settle(&mut self, body: &Body<'_>) -> Result<(), Fault> {
+        let Some(request) = &body.request_id else {
+            return Ok(());
+        };
+        if body.kind == "intent" {
+            self.open.insert(request.as_ref().into());
+        } else if body.kind == "outcome" && !self.open.remove(request.as_ref()) {
+            return Err(Fault {
+                id: Some(body.id.as_ref().into()),
+                ..Fault::at(body.seq, Damage::Orphan)
+            });
+        }
+        Ok(())
+    }
+}
+
+/// What is wrong with a record.
+enum Wrong {
+    Fault(Fault),
+    /// It says that it is another one's.
+    Moved {
+        seq: u64,
+        id: Option<Box<str>>,
+    },
+}
+
+/// A good record in a wrong place: was one taken out before it, put in before it, or did they
+/// change places? The next one tells.
+fn moved(expected: u64, (seq, id): (u64, Option<Box<str>>), next: Option<u64>) -> Fault {
+    if seq.checked_add(1) == Some(expected) {
+        // The one before has this one's number, and nothing says who it is.
+        return Fault::at(seq, Damage::Inserted);
+    }
+    let (at, damage) = if seq < expected {
+        (expected, Damage::Inserted)
+    } else if next.is_none_or(|next| next == seq + 1) {
+        (expected, Damage::Removed)
+    } else {
+        (expected, Damage::Reordered)
+    };
+    Fault {
+        id,
+        ..Fault::at(at, damage)
+    }
+}
+
+struct Said<'a>(&'a [u8]);
+
+impl Said<'_> {
+    fn said_seq(&self) -> Option<u64> {
+        serde_json::from_slice::<Named>(self.0).ok()?.seq
+    }
+}
+
+fn body_of<'a>(row: &'a Row<'_>) -> Option<Said<'a>> {
+    blob(row, 2).map(Said)
+}
+
+/// The identifier in a damaged body, if that much can be read.
+fn readable_id(bytes: &[u8]) -> Option<Box<str>> {
+    serde_json::from_slice::<Named>(bytes).ok()?.id
+}
+
+fn blob<'a>(row: &'a Row<'_>, column: usize) -> Option<&'a [u8]> {
+    match row.get_ref(column) {
+        Ok(ValueRef::Blob(bytes)) => Some(bytes),
+        Ok(_) | Err(_) => None,
+    }
+}
+
+fn unsigned(row: &Row<'_>, column: usize) -> Option<u64> {
+    match row.get_ref(column) {
+        Ok(ValueRef::Integer(number)) => u64::try_from(number).ok(),
+        Ok(_) | Err(_) => None,
+    }
+}
