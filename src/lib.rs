@@ -24,6 +24,8 @@ pub mod limits;
 
 pub mod audit;
 
+pub mod upstream;
+
 pub mod login;
 
 pub mod config;

@@ -1,0 +1,266 @@
+//! Do it: one session with each server, over streamable HTTP (MCP 2025-03-26 to 2025-11-25).
+//!
+//! A session is opened when something is first wanted of the server, found again when the server
+//! has forgotten it, and looked for while the server is away. What a policy allowed and the record
+//! holds ([`Admitted`]) is sent once; it is sent again only after an answer that proves that it was
+//! not carried out (401, or 404 for the session). Which requests are allowed, what their
+//! parameters mean and who hears of an answer is decided elsewhere.
+
+mod ask;
+mod backoff;
+mod body;
+mod deadline;
+mod dial;
+mod exchange;
+mod fault;
+mod follow;
+mod frame;
+mod head;
+mod http;
+mod link;
+mod listen;
+mod pages;
+mod scrub;
+mod sse;
+mod unasked;
+
+use std::fmt;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, OnceLock};
+use std::time::Duration;
+
+use tokio::sync::{Semaphore, mpsc};
+
+use crate::audit::Admitted;
+use crate::config::ServerConfig;
+use crate::login::{Audience, Grant, Session};
+use crate::name::ServerName;
+use crate::stop::Tasks;
+use crate::wire::Raw;
+
+use ask::Ask;
+use deadline::Deadline;
+use head::Trace;
+
+pub use fault::{BadAnswer, BadList, Broken, ConnectFault, Said, UpstreamError};
+pub use http::{ClientError, Http, HttpSetupError};
+
+/// One server; clones share the connection. Makes no I/O until asked.
+#[derive(Clone)]
+pub struct Upstream {
+    inner: Arc<Inner>,
+}
+
+/// What can be listed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Listing {
+    /// `tools/list`
+    Tools,
+    /// `resources/list`
+    Resources,
+    /// `resources/templates/list`
+    Templates,
+    /// `prompts/list`
+    Prompts,
+}
+
+/// What a server tells unasked.
+#[derive(Debug)]
+pub enum Notice {
+    /// A list has changed (or the server is back after it was away, and all of them may have).
+    Changed(ServerName, Listing),
+    /// Any other notification, such as `notifications/resources/updated` or
+    /// `notifications/message`: method and params as they came.
+    Told {
+        /// Whose.
+        server: ServerName,
+        /// The method.
+        method: Box<str>,
+        /// The params.
+        params: Option<Raw>,
+    },
+}
+
+/// What a call tells before it answers: `notifications/progress` params, as they came.
+pub type Progress = mpsc::UnboundedSender<Raw>;
+
+/// How a sent request ended.
+#[derive(Debug)]
+pub struct Answer {
+    /// The status of the answer, as far as there was one.
+    pub http_status: Option<u16>,
+    /// The size of the message, or 0 if it was not sent.
+    pub bytes_out: u64,
+    /// `Ok(Ok(result))`, `Ok(Err(error object))`, or no usable answer.
+    pub outcome: Result<Result<Raw, Raw>, UpstreamError>,
+}
+
+/// What `status` shows.
+#[derive(Debug, Clone)]
+pub enum Health {
+    /// Nothing has been wanted of it yet.
+    Unused,
+    /// A session is open.
+    Up {
+        /// How the server calls itself.
+        server_info: Option<Box<str>>,
+        /// The revision of the protocol that is spoken.
+        revision: Box<str>,
+    },
+    /// The last attempt failed.
+    Down {
+        /// Why.
+        reason: Box<str>,
+        /// When the next one is due.
+        retry_in: Duration,
+    },
+}
+
+/// What the clones share.
+struct Inner {
+    config: ServerConfig,
+    audience: Audience,
+    http: Http,
+    client: OnceLock<reqwest::Client>,
+    session: Session,
+    notices: mpsc::UnboundedSender<Notice>,
+    tasks: Tasks,
+    dial: Mutex<dial::Dial>,
+    /// Requests are numbered through all sessions, so that no late answer meets another request.
+    last_id: AtomicU64,
+    strays: AtomicU64,
+    replies: Arc<Semaphore>,
+}
+
+impl Upstream {
+    /// A server as the configuration has it.
+    #[must_use]
+    pub fn new(
+        config: ServerConfig,
+        http: Http,
+        session: Session,
+        notices: mpsc::UnboundedSender<Notice>,
+        tasks: &Tasks,
+    ) -> Self {
+        let audience = Audience {
+            id: config.audience.clone(),
+            scopes: config.scopes.clone(),
+        };
+        let inner = Inner {
+            config,
+            audience,
+            http,
+            client: OnceLock::new(),
+            session,
+            notices,
+            tasks: tasks.child(),
+            dial: Mutex::default(),
+            last_id: AtomicU64::new(0),
+            strays: AtomicU64::new(0),
+            replies: Arc::new(Semaphore::new(unasked::REPLIES)),
+        };
+        Self {
+            inner: Arc::new(inner),
+        }
+    }
+
+    /// The server's name.
+    #[must_use]
+    pub fn name(&self) -> &ServerName {
+        &self.inner.config.name
+    }
+
+    /// How it stands with the server.
+    #[must_use]
+    pub fn health(&self) -> Health {
+        self.inner.health()
+    }
+
+    /// The `capabilities` of the server, while a session is open.
+    #[must_use]
+    pub fn capabilities(&self) -> Option<Raw> {
+        self.inner.current()?.capabilities.clone()
+    }
+
+    /// How many messages of the server belonged to nothing: answers that nobody waited for,
+    /// unreadable events, a flood of requests.
+    #[must_use]
+    pub fn strays(&self) -> u64 {
+        self.inner.strays.load(Ordering::Relaxed)
+    }
+
+    /// The whole list, all pages, within `list_timeout`; connects first if need be. A server
+    /// without the capability has an empty list.
+    pub async fn list(&self, what: Listing) -> Result<Vec<Raw>, UpstreamError> {
+        self.inner.list(what).await
+    }
+
+    /// Sends an admitted request and waits for its answer, `call_timeout` at most. Dropping the
+    /// future withdraws the request.
+    pub async fn send(
+        &self,
+        admitted: Admitted,
+        grant: Option<&Arc<Grant>>,
+        progress: Option<Progress>,
+    ) -> Answer {
+        if admitted.permit().server() != self.name() {
+            return Answer {
+                http_status: None,
+                bytes_out: 0,
+                outcome: Err(UpstreamError::Misdirected),
+            };
+        }
+        let call = admitted.call();
+        let ask = Ask {
+            method: &call.method,
+            params: Some(&call.params),
+            trace: Trace {
+                request_id: &call.request_id,
+                trace_id: &call.trace_id,
+            },
+            progress: progress.as_ref(),
+            deadline: Deadline::after(self.inner.config.call_timeout),
+        };
+        self.inner.ask(ask, grant.cloned()).await
+    }
+
+    /// Deletes the session at the server, a second at most. Nothing is sent afterwards.
+    pub async fn close(&self) {
+        self.inner.hang_up().await;
+    }
+}
+
+impl fmt::Debug for Upstream {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let name = &self.inner.config.name;
+        f.debug_struct("Upstream")
+            .field("name", name)
+            .finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for Inner {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Inner")
+            .field("name", &self.config.name)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Inner {
+    fn next_id(&self) -> u64 {
+        self.last_id.fetch_add(1, Ordering::Relaxed) + 1
+    }
+
+    async fn client(&self) -> Result<&reqwest::Client, UpstreamError> {
+        if let Some(client) = self.client.get() {
+            return Ok(client);
+        }
+        let made = self.http.client(&self.config, &self.tasks).await;
+        let made = made.map_err(|error| UpstreamError::Client(Arc::new(error)))?;
+        Ok(self.client.get_or_init(|| made))
+    }
+}
+
+#[cfg(test)]
+mod tests;

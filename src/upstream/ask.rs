@@ -1,0 +1,175 @@
+//! The story of one request: a session, the message, another try where it is certain that nothing
+//! was carried out, and word to the server when nobody waits any more.
+
+use std::sync::Arc;
+
+use serde_json::value::RawValue;
+
+use super::deadline::Deadline;
+use super::exchange::{Exchange, Verdict};
+use super::fault::UpstreamError;
+use super::head::Trace;
+use super::link::Link;
+use super::{Answer, Inner, Progress, frame};
+use crate::config::ServerAuth;
+use crate::login::{Grant, NoGrant};
+
+/// What is asked.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Ask<'a> {
+    pub(super) method: &'a str,
+    pub(super) params: Option<&'a RawValue>,
+    pub(super) trace: Trace<'a>,
+    pub(super) progress: Option<&'a Progress>,
+    pub(super) deadline: Deadline,
+}
+
+impl Inner {
+    /// Asks, within the deadline.
+    pub(super) async fn ask(self: &Arc<Self>, ask: Ask<'_>, who: Option<Arc<Grant>>) -> Answer {
+        let mut answer = Answer {
+            http_status: None,
+            bytes_out: 0,
+            outcome: Err(UpstreamError::Stopping),
+        };
+        answer.outcome = self.ask_into(&mut answer, ask, who).await;
+        answer
+    }
+
+    async fn ask_into(
+        self: &Arc<Self>,
+        answer: &mut Answer,
+        ask: Ask<'_>,
+        who: Option<Arc<Grant>>,
+    ) -> Result<super::exchange::Outcome, UpstreamError> {
+        let mut who = self.standing(who).await?;
+        let id = self.next_id();
+        let body = frame::request(id, ask.method, ask.params);
+        let (mut renewed, mut reopened) = (false, false);
+        loop {
+            let link = self.link(who.as_ref(), ask.deadline).await?;
+            let exchange = Exchange {
+                inner: self,
+                link: &link,
+                bearer: self.bearer(who.as_ref()),
+                id,
+                progress: ask.progress,
+            };
+            answer.bytes_out = u64::try_from(body.len()).unwrap_or(u64::MAX);
+            match exchange.attempt(answer, ask, body.clone()).await? {
+                Verdict::Answered(outcome) => return outcome,
+                Verdict::Unauthorized(error) if renewed => return Err(error),
+                Verdict::Unauthorized(error) => {
+                    renewed = true;
+                    who = Some(self.renewed(who.as_ref(), error).await?);
+                }
+                Verdict::SessionLost(error) if reopened => return Err(error),
+                Verdict::SessionLost(_) => {
+                    reopened = true;
+                    self.lost(&link, who.as_ref());
+                }
+            }
+        }
+    }
+
+    /// Who asks: the one given, else whoever is signed in. A server without sign-in asks nobody.
+    pub(super) async fn standing(
+        &self,
+        given: Option<Arc<Grant>>,
+    ) -> Result<Option<Arc<Grant>>, UpstreamError> {
+        match (self.config.auth, given) {
+            (_, Some(grant)) => Ok(Some(grant)),
+            (ServerAuth::None, None) => Ok(None),
+            (ServerAuth::Sso, None) => Ok(Some(self.session.grant(&self.audience).await?)),
+        }
+    }
+
+    /// Another token after the server refused the one that was sent; `error` if there is none.
+    pub(super) async fn renewed(
+        &self,
+        rejected: Option<&Arc<Grant>>,
+        error: UpstreamError,
+    ) -> Result<Arc<Grant>, UpstreamError> {
+        let Some(rejected) = self.bearer(rejected) else {
+            return Err(error);
+        };
+        match self.session.grant_after(&self.audience, rejected).await {
+            Ok(grant) => Ok(grant),
+            Err(NoGrant::Refused(why)) => {
+                tracing::warn!(server = %self.config.name, %why, "there is no other token");
+                Err(error)
+            }
+            Err(why) => Err(why.into()),
+        }
+    }
+
+    /// The grant whose token goes along, if the server is one that gets tokens.
+    pub(super) fn bearer<'a>(&self, who: Option<&'a Arc<Grant>>) -> Option<&'a Arc<Grant>> {
+        match self.config.auth {
+            ServerAuth::Sso => who,
+            ServerAuth::None => None,
+        }
+    }
+}
+
+impl Exchange<'_> {
+    /// Sends the request once and waits for what comes of it.
+    async fn attempt(
+        &self,
+        answer: &mut Answer,
+        ask: Ask<'_>,
+        body: bytes::Bytes,
+    ) -> Result<Verdict, UpstreamError> {
+        let mut withdrawal = Withdrawal::armed(self);
+        let verdict = async {
+            let response = ask.deadline.bound(self.post(Some(ask.trace), body)).await?;
+            answer.http_status = Some(response.status().as_u16());
+            let judged = async { Ok(self.judge(response).await) };
+            ask.deadline.bound(judged).await
+        }
+        .await;
+        match &verdict {
+            Err(UpstreamError::Silent(_)) => withdrawal.reason = "no answer in time",
+            Err(error @ UpstreamError::Unreachable(_)) => {
+                withdrawal.disarm();
+                self.inner.away(self.link, error.clone());
+            }
+            Ok(_) | Err(_) => withdrawal.disarm(),
+        }
+        verdict
+    }
+}
+
+/// Tells the server that nobody waits for the answer any more, unless it is disarmed: when the
+/// deadline has passed, and when the future is dropped because the host withdrew its request.
+struct Withdrawal {
+    /// Whom to tell, as whom.
+    armed: Option<(Arc<Link>, Option<Arc<Grant>>)>,
+    inner: Arc<Inner>,
+    id: u64,
+    reason: &'static str,
+}
+
+impl Withdrawal {
+    fn armed(exchange: &Exchange<'_>) -> Self {
+        Self {
+            armed: Some((Arc::clone(exchange.link), exchange.bearer.cloned())),
+            inner: Arc::clone(exchange.inner),
+            id: exchange.id,
+            reason: "withdrawn by the host",
+        }
+    }
+
+    fn disarm(&mut self) {
+        self.armed = None;
+    }
+}
+
+impl Drop for Withdrawal {
+    fn drop(&mut self) {
+        if let Some((link, who)) = self.armed.take() {
+            let message = frame::cancelled(self.id, self.reason);
+            self.inner.tell_aside(&link, who.as_ref(), message, ());
+        }
+    }
+}

@@ -1,0 +1,123 @@
+//! Bodies of answers, read no further than is sane.
+
+use bytes::Bytes;
+use reqwest::Response;
+
+use super::fault::{Broken, UpstreamError};
+use super::sse::{Decoder, EventTooLarge};
+
+/// The largest answer: a body, or one event of a stream.
+pub(super) const LIMIT: usize = 16 << 20;
+/// The most that one stream may carry in all, comments included.
+const STREAM_LIMIT: usize = 128 << 20;
+/// The most that is read of a body that explains a failure.
+const EXPLANATION: usize = 256 << 10;
+
+/// The whole body. One that arrives in one piece, as small ones do, is not copied.
+pub(super) async fn whole(response: &mut Response) -> Result<Bytes, UpstreamError> {
+    let announced = response.content_length().unwrap_or(0);
+    let announced = usize::try_from(announced).unwrap_or(usize::MAX);
+    if announced > LIMIT {
+        return Err(UpstreamError::TooLarge);
+    }
+    let Some(first) = response.chunk().await.map_err(broken)? else {
+        return Ok(Bytes::new());
+    };
+    let Some(second) = response.chunk().await.map_err(broken)? else {
+        return Ok(first);
+    };
+    let mut body = Vec::with_capacity(announced.max(first.len() + second.len()));
+    body.extend_from_slice(&first);
+    let mut piece = Some(second);
+    while let Some(chunk) = piece {
+        if body.len() + chunk.len() > LIMIT {
+            return Err(UpstreamError::TooLarge);
+        }
+        body.extend_from_slice(&chunk);
+        piece = response.chunk().await.map_err(broken)?;
+    }
+    Ok(body.into())
+}
+
+/// The beginning of a body that explains a failure; what cannot be read is left out.
+pub(super) async fn explanation(response: &mut Response) -> Vec<u8> {
+    let mut body = Vec::new();
+    while let Ok(Some(chunk)) = response.chunk().await {
+        let room = EXPLANATION - body.len();
+        body.extend_from_slice(chunk.get(..room).unwrap_or(&chunk));
+        if body.len() == EXPLANATION {
+            break;
+        }
+    }
+    body
+}
+
+/// The events of a stream.
+#[derive(Debug)]
+pub(super) struct Events {
+    response: Response,
+    decoder: Decoder,
+    chunk: Bytes,
+    /// How many bytes more this stream may carry.
+    budget: usize,
+}
+
+impl Events {
+    pub(super) fn new(response: Response) -> Self {
+        Self {
+            response,
+            decoder: Decoder::new(LIMIT),
+            chunk: Bytes::new(),
+            budget: STREAM_LIMIT,
+        }
+    }
+
+    /// Goes on with another response to the same stream, within the same budget.
+    pub(super) fn resume(&mut self, response: Response) {
+        self.decoder.restart();
+        self.response = response;
+        self.chunk = Bytes::new();
+    }
+
+    /// Goes on with a new stream that takes up where the earlier one ended.
+    pub(super) fn renew(&mut self, response: Response) {
+        self.resume(response);
+        self.budget = STREAM_LIMIT;
+    }
+
+    /// What is known for coming back.
+    pub(super) fn decoder(&self) -> &Decoder {
+        &self.decoder
+    }
+
+    /// The data of the next event; `None` at the end of the stream.
+    pub(super) async fn next(&mut self) -> Result<Option<Vec<u8>>, UpstreamError> {
+        loop {
+            let mut rest = &self.chunk[..];
+            let event = self.decoder.next(&mut rest);
+            let used = self.chunk.len() - rest.len();
+            bytes::Buf::advance(&mut self.chunk, used);
+            if let Some(data) = event.map_err(|EventTooLarge| UpstreamError::TooLarge)? {
+                return Ok(Some(data));
+            }
+            let Some(chunk) = self.response.chunk().await.map_err(broken)? else {
+                return Ok(None);
+            };
+            self.budget = self
+                .budget
+                .checked_sub(chunk.len())
+                .ok_or(UpstreamError::TooLarge)?;
+            self.chunk = chunk;
+        }
+    }
+
+    /// Gives up the stream; what is left of the connection can be read to its end.
+    pub(super) fn into_response(self) -> Response {
+        self.response
+    }
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "fits map_err")]
+fn broken(error: reqwest::Error) -> UpstreamError {
+    UpstreamError::Interrupted(Some(Broken::of(&error)))
+}

@@ -1,0 +1,72 @@
+//! The messages that go to a server, as bytes; and what its errors say.
+
+use bytes::Bytes;
+use serde_json::value::RawValue;
+
+use super::fault::{Said, UpstreamError};
+use super::scrub;
+use crate::wire::{Id, Object, Raw, code, method, object::quoted, revision};
+
+/// A request. The parameters are copied as they are, so that what was decided on is what is sent.
+pub(super) fn request(id: u64, method: &str, params: Option<&RawValue>) -> Bytes {
+    let params = params.map_or("{}", RawValue::get);
+    let mut body = Vec::with_capacity(params.len() + method.len() + 80);
+    body.extend_from_slice(br#"{"jsonrpc":"2.0","id":"#);
+    body.extend_from_slice(id.to_string().as_bytes());
+    body.extend_from_slice(br#","method":"#);
+    body.extend_from_slice(quoted(method).as_bytes());
+    body.extend_from_slice(br#","params":"#);
+    body.extend_from_slice(params.as_bytes());
+    body.push(b'}');
+    body.into()
+}
+
+/// A notice.
+pub(super) fn notification(method: &str, params: Option<&str>) -> Bytes {
+    let method = quoted(method);
+    let params = params.map_or_else(String::new, |params| format!(r#","params":{params}"#));
+    format!(r#"{{"jsonrpc":"2.0","method":{method}{params}}}"#).into()
+}
+
+/// Withdraws a request.
+pub(super) fn cancelled(id: u64, reason: &str) -> Bytes {
+    let reason = quoted(reason);
+    let params = format!(r#"{{"requestId":{id},"reason":{reason}}}"#);
+    notification(method::CANCELLED, Some(&params))
+}
+
+/// Opens a session. No capability is declared, because nothing that a server asks for could be
+/// served: its requests would have to reach one particular host.
+pub(super) fn initialize(id: u64) -> Bytes {
+    let params = format!(
+        r#"{{"protocolVersion":"{}","capabilities":{{}},"clientInfo":{{"name":"chaperone","version":"{}"}}}}"#,
+        revision::NEWEST_HANDSHAKE,
+        env!("CARGO_PKG_VERSION"),
+    );
+    format!(r#"{{"jsonrpc":"2.0","id":{id},"method":"initialize","params":{params}}}"#).into()
+}
+
+/// Answers a server's own request: `ping`, and no other.
+pub(super) fn reply(id: &Id, asked: &str) -> Bytes {
+    let id = id.as_json();
+    if asked == method::PING {
+        return format!(r#"{{"jsonrpc":"2.0","id":{id},"result":{{}}}}"#).into();
+    }
+    let code = code::METHOD_NOT_FOUND;
+    let error = format!(r#"{{"code":{code},"message":"not served by this client"}}"#);
+    format!(r#"{{"jsonrpc":"2.0","id":{id},"error":{error}}}"#).into()
+}
+
+/// What a JSON-RPC error object says.
+pub(super) fn refused(error: &Raw) -> UpstreamError {
+    let object = Object::parse(error.get(), &[]).ok();
+    let code = object.as_ref().and_then(|object| object.get("code"));
+    let code = code.and_then(|raw| raw.get().parse().ok()).unwrap_or(0);
+    let message = object
+        .as_ref()
+        .and_then(|object| object.string("message").ok().flatten());
+    UpstreamError::Refused {
+        code,
+        said: Said::new(&scrub::clean(&message.unwrap_or_default())),
+    }
+}

@@ -1,0 +1,201 @@
+//! The HTTP client: certificates, proxies, redirects, keep-alive. Knows nothing of MCP.
+//!
+//! Reading the system's certificates takes milliseconds, so a client is made when the first
+//! request needs one, on the pool for blocking work, and shared by all servers whose connections
+//! have the same deadline.
+
+use std::collections::HashMap;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use reqwest::redirect::{Action, Attempt, Policy};
+use reqwest::{Certificate, Client, Proxy, StatusCode};
+use url::{Host, Url};
+
+use crate::config::{NetworkConfig, ServerConfig};
+use crate::stop::Tasks;
+
+/// Redirects that are followed in a row.
+const HOPS: usize = 5;
+/// The most that is read of an answer's head over HTTP/2; over HTTP/1.1 hyper stops at 400 KiB.
+const HEAD_LIMIT: u32 = 256 << 10;
+/// How long an HTTP/2 connection with open streams may be silent before it is tested, and how long
+/// the test may take. Connections without streams are left alone, so that nothing wakes when idle.
+const PING_AFTER: Duration = Duration::from_secs(15);
+const PING_WAIT: Duration = Duration::from_secs(10);
+
+/// The HTTP client that all servers share; clones share its connections.
+#[derive(Debug, Clone)]
+pub struct Http {
+    shared: Arc<Shared>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    proxy: Option<Proxy>,
+    authorities: Vec<Certificate>,
+    clients: Mutex<HashMap<Way, Client>>,
+}
+
+/// What tells one client from another.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+enum Way {
+    /// Plain HTTP, on loopback only: never through a proxy, which would see the bearer.
+    Loopback(Duration),
+    /// HTTPS, with this deadline for a connection.
+    Secure(Duration),
+}
+
+/// Why `[network]` cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum HttpSetupError {
+    /// The file of further certificates cannot be read.
+    #[error("`ca_file` {path:?} cannot be read")]
+    CaFile {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        cause: std::io::Error,
+    },
+    /// It holds something else.
+    #[error("`ca_file` {path:?} holds no certificate in PEM form")]
+    Certificates {
+        /// The file.
+        path: PathBuf,
+        /// Why, where it holds something unreadable.
+        #[source]
+        cause: Option<reqwest::Error>,
+    },
+    /// The proxy's address cannot be used.
+    #[error("`proxy` cannot be used")]
+    Proxy(#[source] reqwest::Error),
+}
+
+/// Why the client cannot be made.
+#[derive(Debug, thiserror::Error)]
+#[error("the HTTP client cannot be set up")]
+pub struct ClientError(#[from] reqwest::Error);
+
+impl Http {
+    /// Reads what `[network]` names. The system's certificates are read later.
+    pub fn new(network: &NetworkConfig) -> Result<Self, HttpSetupError> {
+        let proxy = network.proxy.clone().map(Proxy::all).transpose();
+        let shared = Shared {
+            proxy: proxy.map_err(HttpSetupError::Proxy)?,
+            authorities: network
+                .ca_file
+                .as_ref()
+                .map_or(Ok(Vec::new()), authorities)?,
+            clients: Mutex::default(),
+        };
+        Ok(Self {
+            shared: Arc::new(shared),
+        })
+    }
+
+    /// The client for a server.
+    pub(super) async fn client(
+        &self,
+        server: &ServerConfig,
+        tasks: &Tasks,
+    ) -> Result<Client, ClientError> {
+        let way = Way::to(server);
+        if let Some(client) = self.made(way) {
+            return Ok(client);
+        }
+        let shared = Arc::clone(&self.shared);
+        let client = tasks.blocking(move || shared.make(way)).await?;
+        let mut clients = lock(&self.shared.clients);
+        // Two that were made at once become one.
+        Ok(clients.entry(way).or_insert(client).clone())
+    }
+
+    fn made(&self, way: Way) -> Option<Client> {
+        lock(&self.shared.clients).get(&way).cloned()
+    }
+}
+
+impl Way {
+    fn to(server: &ServerConfig) -> Self {
+        if server.url.scheme() == "http" && is_loopback(&server.url) {
+            Self::Loopback(server.connect_timeout)
+        } else {
+            Self::Secure(server.connect_timeout)
+        }
+    }
+}
+
+impl Shared {
+    fn make(&self, way: Way) -> Result<Client, reqwest::Error> {
+        let builder = Client::builder()
+            .user_agent(concat!("chaperone/", env!("CARGO_PKG_VERSION")))
+            .redirect(Policy::custom(follow_within_origin))
+            .referer(false)
+            .http2_max_header_list_size(HEAD_LIMIT)
+            .http2_keep_alive_interval(PING_AFTER)
+            .http2_keep_alive_timeout(PING_WAIT)
+            .http2_adaptive_window(true);
+        match way {
+            Way::Loopback(limit) => {
+                let none: [Certificate; 0] = [];
+                let builder = builder.connect_timeout(limit);
+                builder.no_proxy().tls_certs_only(none).build()
+            }
+            Way::Secure(limit) => {
+                let builder = builder.connect_timeout(limit).https_only(true);
+                let builder = match &self.proxy {
+                    Some(proxy) => builder.proxy(proxy.clone()),
+                    None => builder,
+                };
+                builder.tls_certs_merge(self.authorities.clone()).build()
+            }
+        }
+    }
+}
+
+/// The bearer is for one origin, and a call must arrive as the call it was: other redirects are
+/// shown to the caller instead of being followed.
+fn follow_within_origin(attempt: Attempt<'_>) -> Action {
+    let keeps_body = matches!(
+        attempt.status(),
+        StatusCode::TEMPORARY_REDIRECT | StatusCode::PERMANENT_REDIRECT
+    );
+    let from = attempt.previous().last();
+    let same_origin = from.is_some_and(|from| from.origin() == attempt.url().origin());
+    if keeps_body && same_origin && attempt.previous().len() <= HOPS {
+        attempt.follow()
+    } else {
+        attempt.stop()
+    }
+}
+
+fn is_loopback(url: &Url) -> bool {
+    match url.host() {
+        Some(Host::Domain(name)) => name == "localhost",
+        Some(Host::Ipv4(address)) => address.is_loopback(),
+        Some(Host::Ipv6(address)) => address.is_loopback(),
+        None => false,
+    }
+}
+
+fn authorities(path: &PathBuf) -> Result<Vec<Certificate>, HttpSetupError> {
+    let pem = std::fs::read(path).map_err(|cause| HttpSetupError::CaFile {
+        path: path.clone(),
+        cause,
+    })?;
+    let unusable = |cause| HttpSetupError::Certificates {
+        path: path.clone(),
+        cause,
+    };
+    let found = Certificate::from_pem_bundle(&pem).map_err(|cause| unusable(Some(cause)))?;
+    if found.is_empty() {
+        return Err(unusable(None));
+    }
+    Ok(found)
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

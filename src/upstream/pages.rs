@@ -1,0 +1,145 @@
+//! Whole lists, page by page, with an end even where the server has none.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use serde_json::value::RawValue;
+
+use super::ask::Ask;
+use super::deadline::Deadline;
+use super::fault::{BadAnswer, BadList, UpstreamError};
+use super::head::Trace;
+use super::{Inner, Listing, body, frame};
+use crate::login::Grant;
+use crate::wire::{Object, Raw, code, method, object::quoted};
+
+/// The longest list.
+const PAGES: usize = 100;
+const ITEMS: usize = 2000;
+
+/// What one kind of list is called.
+struct Names {
+    method: &'static str,
+    items: &'static str,
+}
+
+fn names(what: Listing) -> Names {
+    let (method, items) = match what {
+        Listing::Tools => (method::TOOLS_LIST, "tools"),
+        Listing::Resources => (method::RESOURCES_LIST, "resources"),
+        Listing::Templates => (method::TEMPLATES_LIST, "resourceTemplates"),
+        Listing::Prompts => (method::PROMPTS_LIST, "prompts"),
+    };
+    Names { method, items }
+}
+
+/// One page.
+#[derive(Default)]
+struct Page {
+    items: Vec<Raw>,
+    /// The next one's cursor, as it is sent back.
+    next: Option<String>,
+}
+
+impl Inner {
+    /// Reads a whole list, within `list_timeout`.
+    pub(super) async fn list(self: &Arc<Self>, what: Listing) -> Result<Vec<Raw>, UpstreamError> {
+        let deadline = Deadline::after(self.config.list_timeout);
+        let who = deadline.bound(self.standing(None)).await?;
+        let link = self.link(who.as_ref(), deadline).await?;
+        if !link.offers(what) {
+            return Ok(Vec::new());
+        }
+        let mut list = Vec::new();
+        let (mut cursors, mut size) = (HashSet::new(), 0);
+        let mut cursor = None;
+        for _page in 0..PAGES {
+            let page = self
+                .page(what, cursor.as_deref(), who.clone(), deadline)
+                .await?;
+            size += page
+                .items
+                .iter()
+                .map(|item| item.get().len())
+                .sum::<usize>();
+            list.extend(page.items);
+            if size > body::LIMIT {
+                return Err(UpstreamError::TooLarge);
+            }
+            if list.len() > ITEMS {
+                return Err(UpstreamError::BadList(BadList::Items(ITEMS)));
+            }
+            let Some(next) = page.next else {
+                return Ok(list);
+            };
+            if !cursors.insert(next.clone()) {
+                return Err(UpstreamError::BadList(BadList::Loop));
+            }
+            cursor = Some(next);
+        }
+        Err(UpstreamError::BadList(BadList::Pages(PAGES)))
+    }
+
+    async fn page(
+        self: &Arc<Self>,
+        what: Listing,
+        cursor: Option<&str>,
+        who: Option<Arc<Grant>>,
+        deadline: Deadline,
+    ) -> Result<Page, UpstreamError> {
+        let names = names(what);
+        let params = cursor
+            .and_then(|cursor| RawValue::from_string(format!(r#"{{"cursor":{cursor}}}"#)).ok());
+        // Lists are no records; their names are for the gateway's log alone.
+        let request_id = uuid::Builder::from_random_bytes(random()).into_uuid();
+        let trace_id = format!("{:032x}", u128::from_be_bytes(random()).max(1));
+        let ask = Ask {
+            method: names.method,
+            params: params.as_deref(),
+            trace: Trace {
+                request_id: &request_id.to_string(),
+                trace_id: &trace_id,
+            },
+            progress: None,
+            deadline,
+        };
+        let refused = match self.ask(ask, who).await.outcome? {
+            Ok(result) => return Ok(read(&result, &names)?),
+            Err(error) => frame::refused(&error),
+        };
+        // A server may have resources and no templates, whatever its capabilities say.
+        let unknown = i64::from(code::METHOD_NOT_FOUND);
+        if matches!(refused, UpstreamError::Refused { code, .. } if code == unknown) {
+            return Ok(Page::default());
+        }
+        Err(refused)
+    }
+}
+
+fn read(result: &Raw, names: &Names) -> Result<Page, BadAnswer> {
+    let lacks = |_| BadAnswer::Lacks(names.items);
+    let object = Object::parse(result.get(), &["nextCursor"]).map_err(lacks)?;
+    let items = object
+        .get(names.items)
+        .ok_or(BadAnswer::Lacks(names.items))?;
+    let next = match object.get("nextCursor") {
+        Some(raw) if raw.get() != "null" => {
+            let cursor = object.string("nextCursor");
+            cursor
+                .map_err(|_| BadAnswer::Lacks("nextCursor"))?
+                .map(|text| quoted(&text))
+        }
+        Some(_) | None => None,
+    };
+    Ok(Page {
+        items: serde_json::from_str(items.get()).map_err(|_| BadAnswer::Lacks(names.items))?,
+        next,
+    })
+}
+
+fn random() -> [u8; 16] {
+    let mut bytes = [0; 16];
+    // Without randomness the name is of no use, and does no harm.
+    let _filled = getrandom::fill(&mut bytes);
+    bytes
+}

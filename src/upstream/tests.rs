@@ -1,0 +1,9 @@
+//! Against servers of every temper, on loopback.
+
+mod fake;
+mod lists;
+mod oddities;
+mod recovery;
+mod secrets;
+mod sessions;
+mod streams;

@@ -1,0 +1,97 @@
+//! What a server says unasked, on whichever stream: notices, progress, requests of its own.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use super::link::Link;
+use super::scrub::Scrubber;
+use super::{Inner, Listing, Notice, Progress, frame};
+use crate::login::Grant;
+use crate::wire::{Message, Notification, Raw, Request, method};
+
+/// Answers to a server's requests that may be under way at once; a flood gets none.
+pub(super) const REPLIES: usize = 16;
+
+/// The lists of a server, in the order in which they are told to have changed.
+const LISTINGS: [Listing; 4] = [
+    Listing::Tools,
+    Listing::Resources,
+    Listing::Templates,
+    Listing::Prompts,
+];
+
+impl Inner {
+    /// Takes a message that is not the answer to the request whose stream it came on.
+    pub(super) fn heard(
+        self: &Arc<Self>,
+        link: &Arc<Link>,
+        bearer: Option<&Arc<Grant>>,
+        message: Message,
+        progress: Option<&Progress>,
+    ) {
+        match message {
+            Message::Notification(notice) => self.told(bearer, notice, progress),
+            Message::Request(request) => self.asked(link, bearer, &request),
+            Message::Response(_) => self.count_stray(),
+        }
+    }
+
+    /// Says that all lists may have changed, because the server was away.
+    pub(super) fn all_changed(&self) {
+        self.changed(&LISTINGS);
+    }
+
+    /// Counts an answer that nobody waits for, or a message that nobody can read.
+    pub(super) fn count_stray(&self) {
+        let count = self.strays.fetch_add(1, Ordering::Relaxed) + 1;
+        tracing::debug!(server = %self.config.name, count, "a message that belongs to nothing");
+    }
+
+    fn told(&self, bearer: Option<&Arc<Grant>>, notice: Notification, progress: Option<&Progress>) {
+        match &*notice.method {
+            method::PROGRESS => {
+                if let (Some(sink), Some(params)) = (progress, notice.params) {
+                    // Nobody listens any more, which is for the listener to decide.
+                    let _gone = sink.send(scrubbed(bearer, params));
+                }
+            }
+            method::TOOLS_CHANGED => self.changed(&[Listing::Tools]),
+            method::RESOURCES_CHANGED => {
+                self.changed(&[Listing::Resources, Listing::Templates]);
+            }
+            method::PROMPTS_CHANGED => self.changed(&[Listing::Prompts]),
+            // It withdraws a request of the server's own, and those are answered at once.
+            method::CANCELLED => {}
+            _ => self.notify(Notice::Told {
+                server: self.config.name.clone(),
+                method: notice.method,
+                params: notice.params.map(|params| scrubbed(bearer, params)),
+            }),
+        }
+    }
+
+    fn changed(&self, listings: &[Listing]) {
+        for listing in listings {
+            self.notify(Notice::Changed(self.config.name.clone(), *listing));
+        }
+    }
+
+    fn notify(&self, notice: Notice) {
+        // The receiver ends before the connections do, when chaperone stops.
+        let _gone = self.notices.send(notice);
+    }
+
+    fn asked(self: &Arc<Self>, link: &Arc<Link>, bearer: Option<&Arc<Grant>>, request: &Request) {
+        match Arc::clone(&self.replies).try_acquire_owned() {
+            Ok(place) => {
+                let body = frame::reply(&request.id, &request.method);
+                self.tell_aside(link, bearer, body, place);
+            }
+            Err(_flood) => self.count_stray(),
+        }
+    }
+}
+
+fn scrubbed(bearer: Option<&Arc<Grant>>, params: Raw) -> Raw {
+    Scrubber::new(bearer.cloned()).raw(params)
+}
