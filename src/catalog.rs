@@ -1,0 +1,192 @@
+//! What: the lists of all servers, merged under names that hosts accept.
+//!
+//! The catalogue knows what servers offer, not what anybody may use: `gateway` filters it with the
+//! same decision that calls ask. It waits for nothing and touches nothing; [`cache`] alone keeps it
+//! on disk.
+
+pub mod cache;
+pub mod items;
+pub mod search;
+pub mod uris;
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use crate::name::{ExposedName, ServerName};
+use crate::wire::Raw;
+
+pub use items::{Dropped, Prompt, Resource, Tool};
+
+/// The lists of one server, as it gave them, ready to be shown.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Lists {
+    /// Its tools.
+    pub tools: Arc<[Tool]>,
+    /// Its prompts.
+    pub prompts: Arc<[Prompt]>,
+    /// Its resources.
+    pub resources: Arc<[Resource]>,
+    /// Its resource templates, whose URI is the template.
+    pub templates: Arc<[Resource]>,
+    /// What it offers that cannot be shown, with the reason.
+    pub dropped: Arc<[Dropped]>,
+}
+
+/// The lists of one server as raw definitions: what was fetched, and what the cache keeps.
+#[derive(Debug, Clone, Default, serde::Serialize, serde::Deserialize)]
+pub struct RawLists {
+    /// `tools/list`
+    pub tools: Vec<Raw>,
+    /// `prompts/list`
+    pub prompts: Vec<Raw>,
+    /// `resources/list`
+    pub resources: Vec<Raw>,
+    /// `resources/templates/list`
+    pub templates: Vec<Raw>,
+}
+
+/// The lists of all servers, in the order of the configuration.
+#[derive(Debug)]
+pub struct Catalog {
+    name_limit: usize,
+    servers: Vec<(ServerName, Option<Lists>)>,
+    tools: HashMap<ExposedName, (usize, usize)>,
+    prompts: HashMap<ExposedName, (usize, usize)>,
+    uris: uris::Uris,
+}
+
+impl Catalog {
+    /// An empty catalogue of these servers.
+    #[must_use]
+    pub fn new(servers: impl IntoIterator<Item = ServerName>, name_limit: usize) -> Self {
+        Self {
+            name_limit,
+            servers: servers.into_iter().map(|name| (name, None)).collect(),
+            tools: HashMap::new(),
+            prompts: HashMap::new(),
+            uris: uris::Uris::default(),
+        }
+    }
+
+    /// Replaces one server's lists; a server that is not in the configuration is ignored. Returns
+    /// whether anything is other than before.
+    pub fn set(&mut self, server: &ServerName, raw: &RawLists) -> bool {
+        let changed = self.put(server, raw);
+        if changed {
+            self.index();
+        }
+        changed
+    }
+
+    /// Takes what is remembered of several servers, unless something newer has come meanwhile.
+    pub fn fill(&mut self, remembered: &[(ServerName, RawLists)]) {
+        for (server, raw) in remembered {
+            let is_known =
+                |(name, lists): &(ServerName, Option<Lists>)| name == server && lists.is_some();
+            if !self.servers.iter().any(is_known) {
+                self.put(server, raw);
+            }
+        }
+        self.index();
+    }
+
+    fn put(&mut self, server: &ServerName, raw: &RawLists) -> bool {
+        let limit = self.name_limit;
+        let Some(entry) = self.servers.iter_mut().find(|(name, _)| name == server) else {
+            return false;
+        };
+        let lists = items::read(server, raw, limit);
+        let changed = entry.1.as_ref() != Some(&lists);
+        entry.1 = Some(lists);
+        changed
+    }
+
+    /// Forgets all lists, as when somebody else signs in.
+    pub fn clear(&mut self) {
+        for (_, lists) in &mut self.servers {
+            *lists = None;
+        }
+        self.index();
+    }
+
+    /// The servers with what is known of each.
+    pub fn servers(&self) -> impl Iterator<Item = (&ServerName, Option<&Lists>)> {
+        self.servers
+            .iter()
+            .map(|(name, lists)| (name, lists.as_ref()))
+    }
+
+    /// The servers of which nothing is known yet.
+    #[must_use]
+    pub fn unknown(&self) -> Vec<ServerName> {
+        let blank = self.servers.iter().filter(|(_, lists)| lists.is_none());
+        blank.map(|(name, _)| name.clone()).collect()
+    }
+
+    /// The tool of an exposed name.
+    #[must_use]
+    pub fn tool(&self, exposed: &str) -> Option<(&ServerName, &Tool)> {
+        let (server, at) = *self.tools.get(exposed)?;
+        let (name, lists) = self.servers.get(server)?;
+        Some((name, lists.as_ref()?.tools.get(at)?))
+    }
+
+    /// The prompt of an exposed name.
+    #[must_use]
+    pub fn prompt(&self, exposed: &str) -> Option<(&ServerName, &Prompt)> {
+        let (server, at) = *self.prompts.get(exposed)?;
+        let (name, lists) = self.servers.get(server)?;
+        Some((name, lists.as_ref()?.prompts.get(at)?))
+    }
+
+    /// Which server a URI belongs to, and what that server calls it.
+    #[must_use]
+    pub fn locate(&self, uri: &str) -> Option<(&ServerName, Box<str>)> {
+        let (server, own) = self.uris.locate(uri)?;
+        Some((&self.servers.get(server)?.0, own))
+    }
+
+    /// What hosts call a server's URI.
+    #[must_use]
+    pub fn exposed_uri<'a>(&self, server: &ServerName, uri: &'a str) -> std::borrow::Cow<'a, str> {
+        match self.place(server) {
+            Some(place) => self.uris.exposed(place, server, uri),
+            None => uri.into(),
+        }
+    }
+
+    /// Whether some URI of the server is shown under another name.
+    #[must_use]
+    pub fn has_aliases(&self, server: &ServerName) -> bool {
+        self.place(server)
+            .is_some_and(|place| self.uris.has_aliases(place))
+    }
+
+    fn place(&self, server: &ServerName) -> Option<usize> {
+        self.servers.iter().position(|(name, _)| name == server)
+    }
+
+    /// Exposed names are injective, so no entry hides another of a different server; a server that
+    /// repeats a name of its own keeps the first.
+    fn index(&mut self) {
+        self.tools.clear();
+        self.prompts.clear();
+        let known = self.servers.iter().enumerate();
+        for (place, lists) in known.filter_map(|(at, (_, lists))| Some((at, lists.as_ref()?))) {
+            for (at, tool) in lists.tools.iter().enumerate() {
+                self.tools
+                    .entry(tool.exposed.clone())
+                    .or_insert((place, at));
+            }
+            for (at, prompt) in lists.prompts.iter().enumerate() {
+                self.prompts
+                    .entry(prompt.exposed.clone())
+                    .or_insert((place, at));
+            }
+        }
+        self.uris = uris::Uris::of(&self.servers);
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,153 @@
+//! One server's definitions, read as far as names and places need it.
+
+use std::borrow::Cow;
+
+use crate::name::{ExposedName, ServerName, ToolName};
+use crate::wire::Raw;
+use crate::wire::object::{Object, quoted};
+
+use super::{Lists, RawLists};
+
+/// A tool.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Tool {
+    /// The server's own name for it.
+    pub name: ToolName,
+    /// The name that hosts see.
+    pub exposed: ExposedName,
+    /// The whole definition under the exposed name; every other byte is the server's.
+    pub definition: Box<str>,
+    /// The server's description, for searching.
+    pub description: Box<str>,
+}
+
+/// A prompt.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Prompt {
+    /// The server's own name for it.
+    pub name: ToolName,
+    /// The name that hosts see.
+    pub exposed: ExposedName,
+    /// The whole definition under the exposed name.
+    pub definition: Box<str>,
+}
+
+/// A resource or a template.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Resource {
+    /// Its URI (or URI template) at the server.
+    pub uri: Box<str>,
+    /// The whole definition as the server gave it.
+    pub definition: Box<str>,
+}
+
+/// Something that a server offers and that cannot be shown.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct Dropped {
+    /// What it is called, with invisible characters escaped.
+    pub name: Box<str>,
+    /// Why it is not shown.
+    pub reason: Box<str>,
+}
+
+/// Reads all lists of a server.
+pub(super) fn read(server: &ServerName, raw: &RawLists, limit: usize) -> Lists {
+    let mut dropped = Vec::new();
+    let mut named = |raws: &[Raw]| -> Vec<(ToolName, ExposedName, Box<str>, Box<str>)> {
+        raws.iter()
+            .filter_map(|raw| keep(read_named(server, raw, limit), &mut dropped))
+            .collect()
+    };
+    let tools = named(&raw.tools)
+        .into_iter()
+        .map(|(name, exposed, definition, description)| Tool {
+            name,
+            exposed,
+            definition,
+            description,
+        });
+    let tools = tools.collect();
+    let prompts = named(&raw.prompts).into_iter();
+    let prompts = prompts.map(|(name, exposed, definition, _)| Prompt {
+        name,
+        exposed,
+        definition,
+    });
+    let prompts = prompts.collect();
+    let mut placed = |raws: &[Raw], key| -> std::sync::Arc<[Resource]> {
+        raws.iter()
+            .filter_map(|raw| keep(read_placed(raw, key), &mut dropped))
+            .collect()
+    };
+    let resources = placed(&raw.resources, "uri");
+    let templates = placed(&raw.templates, "uriTemplate");
+    Lists {
+        tools,
+        prompts,
+        resources,
+        templates,
+        dropped: dropped.into(),
+    }
+}
+
+fn keep<T>(item: Result<T, Dropped>, dropped: &mut Vec<Dropped>) -> Option<T> {
+    item.map_err(|reason| dropped.push(reason)).ok()
+}
+
+type Named = (ToolName, ExposedName, Box<str>, Box<str>);
+
+fn read_named(server: &ServerName, raw: &Raw, limit: usize) -> Result<Named, Dropped> {
+    let object = open(raw)?;
+    let name = text(&object, "name")?;
+    let tool = ToolName::parse(&name).map_err(|error| drop_it(&name, &error.to_string()))?;
+    let exposed = ExposedName::join(server, &tool, limit);
+    let definition = object.with("name", Some(&quoted(exposed.as_str()))).into();
+    let description = object
+        .string("description")
+        .ok()
+        .flatten()
+        .unwrap_or_default()
+        .into();
+    Ok((tool, exposed, definition, description))
+}
+
+fn read_placed(raw: &Raw, key: &'static str) -> Result<Resource, Dropped> {
+    let object = open(raw)?;
+    let uri = text(&object, key)?;
+    if uri.is_empty() || uri.chars().any(crate::name::is_invisible) {
+        return Err(drop_it(
+            &uri,
+            "the URI is empty or holds invisible characters",
+        ));
+    }
+    Ok(Resource {
+        uri: uri.into(),
+        definition: raw.get().into(),
+    })
+}
+
+fn open(raw: &Raw) -> Result<Object<'_>, Dropped> {
+    Object::parse(
+        raw.get(),
+        &["name", "uri", "uriTemplate", "description", "inputSchema"],
+    )
+    .map_err(|error| drop_it("(unreadable)", &error.to_string()))
+}
+
+fn text<'a>(object: &Object<'a>, key: &'static str) -> Result<Cow<'a, str>, Dropped> {
+    match object.string(key) {
+        Ok(Some(text)) => Ok(text),
+        Ok(None) => Err(drop_it(
+            "(unnamed)",
+            &format!("the definition has no {key:?}"),
+        )),
+        Err(error) => Err(drop_it("(unnamed)", &error.to_string())),
+    }
+}
+
+fn drop_it(name: &str, reason: &str) -> Dropped {
+    Dropped {
+        name: name.escape_debug().to_string().into(),
+        reason: reason.into(),
+    }
+}

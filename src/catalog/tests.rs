@@ -1,0 +1,128 @@
+use super::*;
+
+fn raw(text: &str) -> Raw {
+    serde_json::value::RawValue::from_string(text.to_owned()).unwrap()
+}
+
+fn server(text: &str) -> ServerName {
+    ServerName::parse(text).unwrap()
+}
+
+fn lists(tools: &[&str], resources: &[&str]) -> RawLists {
+    RawLists {
+        tools: tools.iter().map(|text| raw(text)).collect(),
+        resources: resources.iter().map(|text| raw(text)).collect(),
+        ..RawLists::default()
+    }
+}
+
+#[test]
+fn definitions_keep_every_byte_but_the_name() {
+    let mut catalog = Catalog::new([server("db")], 48);
+    let text = r#"{"name":"query","inputSchema":{"type":"object","x-odd":1e400},"execution":{"taskSupport":"optional"}}"#;
+    catalog.set(&server("db"), &lists(&[text], &[]));
+    let (owner, tool) = catalog.tool("db__query").unwrap();
+    assert_eq!(owner.as_str(), "db");
+    assert_eq!(
+        &*tool.definition,
+        text.replace("\"query\"", "\"db__query\"")
+    );
+}
+
+#[test]
+fn a_bad_definition_costs_itself_alone() {
+    let mut catalog = Catalog::new([server("db")], 48);
+    let bad = [
+        "{\"name\":\"\"}",
+        "{\"name\":\"a\\u202eb\"}",
+        "{\"title\":\"x\"}",
+        "7",
+        "{\"name\":1}",
+        "{\"name\":\"a\",\"Name\":\"b\"}",
+    ];
+    let all: Vec<&str> = bad.into_iter().chain(["{\"name\":\"good\"}"]).collect();
+    catalog.set(&server("db"), &lists(&all, &[]));
+    let (_, found) = catalog.servers().next().unwrap();
+    let found = found.unwrap();
+    assert_eq!(found.tools.len(), 1);
+    assert_eq!(found.dropped.len(), bad.len());
+    assert!(
+        found
+            .dropped
+            .iter()
+            .all(|one| !one.name.contains('\u{202e}'))
+    );
+}
+
+#[test]
+fn two_servers_with_one_uri_stay_apart() {
+    let (first, second) = (server("one"), server("two"));
+    let mut catalog = Catalog::new([first.clone(), second.clone()], 48);
+    let shared = r#"{"uri":"file:///readme","name":"r"}"#;
+    catalog.set(&first, &lists(&[], &[shared]));
+    catalog.set(
+        &second,
+        &lists(&[], &[shared, r#"{"uri":"file:///own","name":"o"}"#]),
+    );
+    assert_eq!(
+        catalog.exposed_uri(&first, "file:///readme"),
+        "file:///readme"
+    );
+    let alias = catalog.exposed_uri(&second, "file:///readme").into_owned();
+    assert_eq!(alias, "chaperone://two/file%3A%2F%2F%2Freadme");
+    assert_eq!(
+        catalog.locate(&alias),
+        Some((&second, "file:///readme".into()))
+    );
+    assert_eq!(
+        catalog.locate("file:///readme"),
+        Some((&first, "file:///readme".into()))
+    );
+    assert_eq!(
+        catalog.locate("file:///own"),
+        Some((&second, "file:///own".into()))
+    );
+    assert_eq!(catalog.locate("file:///none"), None);
+}
+
+#[test]
+fn the_cache_gives_back_what_was_kept_for_the_same_person_and_address() {
+    let dir = tempfile::tempdir().unwrap();
+    let person = |subject: &str| crate::principal::Identity {
+        issuer: "https://sso.example".into(),
+        subject: subject.into(),
+        email: None,
+    };
+    let kept = lists(&["{\"name\":\"q\",\"n\":12345678901234567890123}"], &[]);
+    let cache = cache::Cache::of(dir.path(), &person("ana"));
+    cache.store(&server("db"), "https://a/", &kept).unwrap();
+    let found = cache.load(&server("db"), "https://a/").unwrap();
+    assert_eq!(found.tools[0].get(), kept.tools[0].get());
+    assert!(cache.load(&server("db"), "https://b/").is_none());
+    let other = cache::Cache::of(dir.path(), &person("bob"));
+    assert!(other.load(&server("db"), "https://a/").is_none());
+}
+
+#[test]
+fn words_find_tools_by_name_before_description() {
+    let mut catalog = Catalog::new([server("db")], 48);
+    catalog.set(
+        &server("db"),
+        &lists(
+            &[
+                r#"{"name":"list_tables","description":"Shows all tables"}"#,
+                r#"{"name":"query","description":"Runs a query; list results"}"#,
+                r#"{"name":"other"}"#,
+            ],
+            &[],
+        ),
+    );
+    let (_, found) = catalog.servers().next().unwrap();
+    let tools: Vec<&Tool> = found.unwrap().tools.iter().collect();
+    let names: Vec<&str> = search::rank(&tools, "List", 10)
+        .iter()
+        .map(|t| t.name.as_str())
+        .collect();
+    assert_eq!(names, ["list_tables", "query"]);
+    assert_eq!(search::rank(&tools, "", 10).len(), 3);
+}

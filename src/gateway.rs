@@ -1,0 +1,278 @@
+//! The story of a request.
+//!
+//! Which server, may they, how often, write it down, do it, write it down again: [`Gateway::call`]
+//! tells it and nothing else does. Hosts and the command line come through here alike.
+
+mod act;
+pub mod fault;
+mod fetch;
+pub mod host;
+mod level;
+mod lists;
+mod notices;
+mod own;
+mod route;
+mod rules;
+pub mod status;
+mod uris;
+mod who;
+
+use std::path::PathBuf;
+use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::mpsc;
+
+use crate::audit::{Audit, Event};
+use crate::catalog::Catalog;
+use crate::config::{ScopeNames, ServerAuth, ServerConfig, Trust};
+use crate::login::{Audience, Session, Snapshot};
+use crate::name::ServerName;
+use crate::paths::Paths;
+use crate::stop::Tasks;
+use crate::upstream::{Notice, Progress, Upstream};
+use crate::wire::{Raw, method};
+
+pub use fault::Fault;
+pub use host::Host;
+
+/// Everything between a host and its servers; clones share it.
+#[derive(Debug, Clone)]
+pub struct Gateway {
+    parts: Arc<Parts>,
+}
+
+/// What the gateway is made of.
+#[derive(Debug)]
+pub struct Setup {
+    /// The servers with their connections, in the order of the configuration.
+    pub servers: Vec<(ServerConfig, Upstream)>,
+    /// What the servers tell unasked.
+    pub notices: mpsc::UnboundedReceiver<Notice>,
+    /// The person.
+    pub session: Session,
+    /// The record.
+    pub audit: Audit,
+    /// The policy document.
+    pub policy: Option<(PathBuf, Trust)>,
+    /// The company's names of the scopes.
+    pub scope_names: ScopeNames,
+    /// How long a first list waits.
+    pub list_budget: Duration,
+    /// The longest exposed name.
+    pub name_limit: usize,
+    /// Where things lie.
+    pub paths: Paths,
+    /// Why the configuration cannot be used, if it cannot; and what is worth knowing about it.
+    pub problem: Option<Box<str>>,
+    /// What is worth knowing about the configuration.
+    pub notes: Vec<Box<str>>,
+    /// Who waits for the gateway's tasks.
+    pub tasks: Tasks,
+}
+
+#[derive(Debug)]
+struct Parts {
+    servers: Vec<Server>,
+    session: Session,
+    audit: Audit,
+    rules: rules::Rules,
+    catalog: Mutex<Catalog>,
+    fetching: fetch::Fetching,
+    hosts: Mutex<Vec<Host>>,
+    level: Mutex<Option<level::Level>>,
+    waiting_for_sign_in: AtomicBool,
+    shown_to: Mutex<Option<Snapshot>>,
+    list_budget: Duration,
+    paths: Paths,
+    problem: Option<Box<str>>,
+    notes: Vec<Box<str>>,
+    tasks: Tasks,
+}
+
+#[derive(Debug)]
+struct Server {
+    config: ServerConfig,
+    audience: Audience,
+    upstream: Upstream,
+}
+
+impl Gateway {
+    /// Puts the parts together; nothing is read, connected or written yet.
+    #[must_use]
+    pub fn new(setup: Setup) -> Self {
+        let names: Vec<ServerName> = setup.servers.iter().map(|(s, _)| s.name.clone()).collect();
+        let configs: Vec<_> = setup
+            .servers
+            .iter()
+            .map(|(config, _)| config.clone())
+            .collect();
+        // What a person may do at a server that takes no token is what the first one allows.
+        let home = audiences(&configs).next();
+        let audience_of = |config: &ServerConfig| match (config.auth, &home) {
+            (ServerAuth::None, Some(home)) => home.clone(),
+            (ServerAuth::None | ServerAuth::Sso, _) => audience(config),
+        };
+        let parts = Parts {
+            fetching: fetch::Fetching::new(&names),
+            catalog: Mutex::new(Catalog::new(names, setup.name_limit)),
+            servers: setup
+                .servers
+                .into_iter()
+                .map(|(config, upstream)| Server {
+                    audience: audience_of(&config),
+                    config,
+                    upstream,
+                })
+                .collect(),
+            session: setup.session,
+            audit: setup.audit,
+            rules: rules::Rules::new(setup.policy, setup.scope_names),
+            hosts: Mutex::default(),
+            level: Mutex::default(),
+            waiting_for_sign_in: AtomicBool::new(false),
+            shown_to: Mutex::default(),
+            list_budget: setup.list_budget,
+            paths: setup.paths,
+            problem: setup.problem,
+            notes: setup.notes,
+            tasks: setup.tasks,
+        };
+        let gateway = Self {
+            parts: Arc::new(parts),
+        };
+        gateway.listen(setup.notices);
+        gateway.follow_person();
+        gateway
+    }
+
+    /// Takes a host in: it is told of changes from now on, and its session is on record.
+    pub async fn welcome(&self, host: &Host) {
+        self.hosts().push(host.clone());
+        let agent = host.agent();
+        self.note(Event::Started { agent }).await;
+    }
+
+    fn hosts(&self) -> std::sync::MutexGuard<'_, Vec<Host>> {
+        self.parts
+            .hosts
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Puts something on record that nobody waits for.
+    async fn note(&self, event: Event) {
+        if let Err(error) = self.parts.audit.record(event).await {
+            tracing::error!(
+                error = act::chain(error.as_ref()),
+                "this could not be recorded"
+            );
+        }
+    }
+
+    /// Answers a request of a host.
+    ///
+    /// # Errors
+    /// Why there is no result, for `front` to put into words.
+    pub async fn answer(
+        &self,
+        host: &Host,
+        method: &str,
+        params: &Raw,
+        progress: Option<Progress>,
+    ) -> Result<Raw, Fault> {
+        match method {
+            method::TOOLS_LIST => Box::pin(self.list_tools(host)).await,
+            method::PROMPTS_LIST => Box::pin(self.list_prompts(host)).await,
+            method::RESOURCES_LIST => Box::pin(self.list_resources()).await,
+            method::TEMPLATES_LIST => Box::pin(self.list_templates()).await,
+            method::SET_LEVEL => self.set_level(host, params),
+            method::TOOLS_CALL => self.call_tool(host, params, progress).await,
+            _ => self.call(host, method, params, progress).await,
+        }
+    }
+
+    async fn call_tool(
+        &self,
+        host: &Host,
+        params: &Raw,
+        progress: Option<Progress>,
+    ) -> Result<Raw, Fault> {
+        match own::OwnCall::read(params)? {
+            Some(call) => Box::pin(self.own_tool(host, call, progress)).await,
+            None => self.call(host, method::TOOLS_CALL, params, progress).await,
+        }
+    }
+
+    /// One use of one thing at one server. A session that changed on the way is read anew, once.
+    async fn call(
+        &self,
+        host: &Host,
+        method: &str,
+        params: &Raw,
+        progress: Option<Progress>,
+    ) -> Result<Raw, Fault> {
+        let mut act = Box::pin(self.route(host, method, params)).await?; // which
+        for _attempt in 0..2 {
+            let grant = self.standing(&act).await?; // who
+            let permit = self.permit(&act, &grant).await?; // may they
+            match self.admit(act, permit, &grant).await? {
+                act::Admission::Go(going) => {
+                    return Box::pin(self.perform(*going, grant, progress)).await;
+                }
+                act::Admission::Again(same) => act = same,
+            }
+        }
+        self.session_lost(act).await
+    }
+
+    /// Ends the sessions with hosts and servers.
+    pub async fn close(&self) {
+        let hosts = std::mem::take(&mut *self.hosts());
+        for host in hosts {
+            let agent = host.agent();
+            self.note(Event::Stopped { agent }).await;
+        }
+        let closing = self
+            .parts
+            .servers
+            .iter()
+            .map(|server| server.upstream.close());
+        futures_util::future::join_all(closing).await;
+    }
+
+    fn server(&self, name: &ServerName) -> Option<&Server> {
+        self.parts
+            .servers
+            .iter()
+            .find(|server| server.config.name == *name)
+    }
+
+    fn catalog<T>(&self, read: impl FnOnce(&mut Catalog) -> T) -> T {
+        read(
+            &mut self
+                .parts
+                .catalog
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner),
+        )
+    }
+}
+
+/// Whom a server's tokens are for.
+#[must_use]
+pub fn audience(config: &ServerConfig) -> Audience {
+    Audience {
+        id: config.audience.clone(),
+        scopes: config.scopes.clone(),
+    }
+}
+
+/// The audiences that tokens are asked for; a server without sign-in has none.
+pub fn audiences(servers: &[ServerConfig]) -> impl Iterator<Item = Audience> {
+    let signed_in = servers
+        .iter()
+        .filter(|server| server.auth == ServerAuth::Sso);
+    signed_in.map(audience)
+}

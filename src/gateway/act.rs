@@ -1,0 +1,383 @@
+//! The steps of one use: route, permit, admit, perform.
+
+use std::sync::Arc;
+
+use tokio::time::Instant;
+
+use crate::audit::{
+    AdmitError, Admitted, Agent, Call, Event, Outcome, OutcomeStatus, Receipt, RefusalReason,
+};
+use crate::login::Grant;
+use crate::name::{ExposedName, ServerName};
+use crate::policy::{self, Decision, Permit, Refusal, Standing};
+use crate::upstream::{Answer, Progress, UpstreamError};
+use crate::wire::object::Object;
+use crate::wire::{Raw, method};
+
+use super::fault::{Fault, Refused};
+use super::fetch::Stage;
+use super::route::{self, Route};
+use super::{Gateway, Host, Server};
+
+/// One use on its way.
+pub(super) struct Act<'a> {
+    pub(super) server: &'a Server,
+    pub(super) route: Route,
+    pub(super) method: Box<str>,
+    pub(super) agent: Arc<Agent>,
+    /// Whether the host has seen the name.
+    pub(super) seen: bool,
+    pub(super) request_id: Box<str>,
+    pub(super) trace_id: Box<str>,
+}
+
+impl<'a> Act<'a> {
+    pub(super) fn new(
+        server: &'a Server,
+        route: Route,
+        method: &str,
+        agent: Arc<Agent>,
+        seen: bool,
+    ) -> Self {
+        Self {
+            server,
+            route,
+            method: method.into(),
+            agent,
+            seen,
+            request_id: uuid::Uuid::now_v7().to_string().into(),
+            trace_id: trace_id(),
+        }
+    }
+}
+
+/// What became of an admission.
+pub(super) enum Admission<'a> {
+    /// It is on record and may leave.
+    Go(Box<Going<'a>>),
+    /// The session changed meanwhile; the same use, to be tried with the new one.
+    Again(Act<'a>),
+}
+
+/// A use that is on record.
+pub(super) struct Going<'a> {
+    server: &'a Server,
+    method: Box<str>,
+    admitted: Admitted,
+    receipt: Receipt,
+}
+
+impl Gateway {
+    /// Which server, under which name.
+    pub(super) async fn route<'a>(
+        &'a self,
+        host: &Host,
+        method: &str,
+        params: &Raw,
+    ) -> Result<Act<'a>, Fault> {
+        let found = match self.find(method, params) {
+            Err(Fault::Unknown(_, name)) => self.find_later(&name, method, params).await?,
+            other => other?,
+        };
+        let unknown = || Fault::Unknown(found.what.kind(), found.asked.clone());
+        let server = self.server(&found.server).ok_or_else(unknown)?;
+        let seen = host.has_seen(&found.asked);
+        Ok(Act::new(server, found, method, host.agent(), seen))
+    }
+
+    /// A name that is not known yet: perhaps nobody is signed in, or its server has not answered.
+    async fn find_later(&self, name: &str, method: &str, params: &Raw) -> Result<Route, Fault> {
+        if self.viewer().is_none()
+            && let Err(error) = self.parts.session.anyone().await
+        {
+            if error.needs_sign_in() {
+                return Err(Fault::NotSignedIn(self.invitation().await.into()));
+            }
+            return Err(super::who::no_grant(&error));
+        }
+        self.ready_lists(Instant::now() + self.parts.list_budget)
+            .await;
+        let missing = match self.find(method, params) {
+            Err(fault @ Fault::Unknown(..)) => fault,
+            other => return other,
+        };
+        let mut silent = self.catalog(|catalog| catalog.unknown()).into_iter();
+        let server = silent.find(|server| ExposedName::could_be_of(name, server));
+        let Some(server) = server.and_then(|server| self.server(&server)) else {
+            return Err(missing);
+        };
+        match self.parts.session.grant(&server.audience).await {
+            Err(error) if error.needs_sign_in() => {
+                Err(Fault::NotSignedIn(self.invitation().await.into()))
+            }
+            Err(error) => Err(super::who::no_grant(&error)),
+            Ok(_) => Err(self.still_unknown(&server.config.name)),
+        }
+    }
+
+    /// A name of a server whose lists nobody has seen yet.
+    fn still_unknown(&self, server: &ServerName) -> Fault {
+        let why = match self.parts.fetching.stage(server) {
+            Stage::Failed(why, _) => why,
+            Stage::Idle | Stage::Running | Stage::Known => "it has not answered yet".into(),
+        };
+        let text = format!(
+            "The server \"{server}\" could not be used: {why}. The call did not run; other servers \
+             are not affected. Try again later, or ask chaperone__status."
+        );
+        Fault::Unavailable(text.into())
+    }
+
+    fn find(&self, method: &str, params: &Raw) -> Result<Route, Fault> {
+        if method == method::TOOLS_CALL {
+            let object = route::open(params)?;
+            let asked = route::required(&object, "name")?;
+            return self.catalog(|catalog| route::tool(catalog, &object, &asked));
+        }
+        self.catalog(|catalog| route::other(catalog, method, params))
+    }
+
+    /// May they: the one decision, and a record of every refusal.
+    pub(super) async fn permit(&self, act: &Act<'_>, grant: &Grant) -> Result<Permit, Fault> {
+        let who = Standing {
+            roles: &grant.principal.roles,
+            scopes: &grant.principal.scopes,
+        };
+        let name = &act.server.config.name;
+        let policy = self.policy().await;
+        let (refusal, listed) = match policy::decide(&policy, who, name, act.route.what.target()) {
+            Decision::Permit(permit) => return Ok(permit),
+            Decision::NeedsApproval(refusal, _) => (refusal, true),
+            Decision::NeedsScope(refusal, _) | Decision::Deny(refusal) => (refusal, act.seen),
+        };
+        self.record_refusal(act, Some(grant), RefusalReason::Policy(refusal.clone()))
+            .await;
+        Err(Fault::Refused(refused(act, refusal, listed)))
+    }
+
+    /// How often, and on record before anything leaves.
+    pub(super) async fn admit<'a>(
+        &self,
+        act: Act<'a>,
+        permit: Permit,
+        grant: &Grant,
+    ) -> Result<Admission<'a>, Fault> {
+        let call = Call {
+            request_id: act.request_id.clone(),
+            trace_id: act.trace_id.clone(),
+            method: act.method.clone(),
+            params: act.route.params.clone(),
+            principal: Arc::clone(&grant.principal),
+            agent: Arc::clone(&act.agent),
+        };
+        match self.parts.audit.admit(permit, call).await {
+            Ok((admitted, receipt)) => {
+                let (server, method) = (act.server, act.method);
+                Ok(Admission::Go(Box::new(Going {
+                    server,
+                    method,
+                    admitted,
+                    receipt,
+                })))
+            }
+            Err(AdmitError::SessionEnded) => {
+                self.parts.session.reload();
+                Ok(Admission::Again(act))
+            }
+            Err(AdmitError::RateLimited {
+                policy,
+                per_minute,
+                retry_after,
+            }) => {
+                let reason = RefusalReason::RateLimited {
+                    policy: Some(policy.clone()),
+                };
+                self.record_refusal(&act, Some(grant), reason).await;
+                Err(Fault::RateLimited {
+                    policy,
+                    per_minute,
+                    retry_after,
+                })
+            }
+            Err(AdmitError::Store(cause)) => Err(Fault::Unrecorded(
+                format!(
+                    "Not sent: the call cannot be recorded ({}). Nothing left this machine. \
+                     Mend the cause and try again; `chaperone status` shows the state of the log.",
+                    chain(cause.as_ref())
+                )
+                .into(),
+            )),
+        }
+    }
+
+    /// Do it, and write down how it ended before anybody sees the answer.
+    pub(super) async fn perform(
+        &self,
+        going: Going<'_>,
+        grant: Arc<Grant>,
+        progress: Option<Progress>,
+    ) -> Result<Raw, Fault> {
+        let upstream = &going.server.upstream;
+        let answer = upstream.send(going.admitted, Some(&grant), progress).await;
+        let settled = self
+            .parts
+            .audit
+            .settle(going.receipt, outcome(&answer))
+            .await;
+        if let Err(cause) = settled {
+            let why = chain(cause.as_ref());
+            return Err(Fault::Withheld(
+                format!(
+                    "The call ran, but its outcome could not be recorded ({why}), so its result is \
+                     withheld. Do not retry: it may run a second time."
+                )
+                .into(),
+            ));
+        }
+        match answer.outcome {
+            Ok(Ok(result)) => {
+                Ok(self.name_for_host(&going.server.config.name, &going.method, result))
+            }
+            Ok(Err(error)) => Err(Fault::Upstream(error)),
+            Err(error) => Err(Fault::Unavailable(
+                Self::unavailable(going.server, &error).into(),
+            )),
+        }
+    }
+
+    /// A server without a usable answer: which, why, what to do.
+    fn unavailable(server: &Server, error: &UpstreamError) -> String {
+        let name = &server.config.name;
+        let why = chain(error);
+        if error.may_have_run() {
+            return format!(
+                "The server \"{name}\" gave no usable answer: {why}. The call may have run; check \
+                 before you repeat it."
+            );
+        }
+        format!(
+            "The server \"{name}\" could not be used: {why}. The call did not run; other servers \
+             are not affected. Try again later, or ask chaperone__status."
+        )
+    }
+
+    pub(super) async fn record_refusal(
+        &self,
+        act: &Act<'_>,
+        grant: Option<&Grant>,
+        reason: RefusalReason,
+    ) {
+        let event = Event::Refusal {
+            server: Some(act.server.config.name.clone()),
+            target: act.route.what.name().into(),
+            method: act.method.clone(),
+            params: Some(act.route.params.clone()),
+            refusal: reason,
+            policy_digest: Some(self.policy().await.digest().into()),
+            principal: grant.map(|grant| Arc::clone(&grant.principal)),
+            agent: Arc::clone(&act.agent),
+            request_id: act.request_id.clone(),
+        };
+        if let Err(error) = self.parts.audit.record(event).await {
+            tracing::error!(
+                error = chain(error.as_ref()),
+                "a refusal could not be recorded"
+            );
+        }
+    }
+}
+
+fn refused(act: &Act<'_>, refusal: Refusal, shown: bool) -> Refused {
+    Refused {
+        asked: act.route.asked.clone(),
+        kind: act.route.what.kind(),
+        server: act.server.config.name.clone(),
+        refusal,
+        shown,
+    }
+}
+
+fn outcome(answer: &Answer) -> Outcome<'_> {
+    let (status, rpc_error, is_error, response, reason) = match &answer.outcome {
+        Ok(Ok(result)) => {
+            let failed = is_tool_error(result);
+            let status = if failed {
+                OutcomeStatus::Error
+            } else {
+                OutcomeStatus::Success
+            };
+            (status, None, Some(failed), Some(result.get()), None)
+        }
+        Ok(Err(error)) => (
+            OutcomeStatus::Error,
+            rpc_code(error),
+            None,
+            Some(error.get()),
+            None,
+        ),
+        Err(error) => {
+            let unknown = error.may_have_run();
+            let status = if unknown {
+                OutcomeStatus::Unknown
+            } else {
+                OutcomeStatus::Error
+            };
+            (status, None, None, None, Some(chain(error).into()))
+        }
+    };
+    Outcome {
+        status,
+        http_status: answer.http_status,
+        rpc_error,
+        is_error,
+        response,
+        reason,
+        bytes_out: answer.bytes_out,
+    }
+}
+
+fn is_tool_error(result: &Raw) -> bool {
+    let Ok(object) = Object::parse(result.get(), &[]) else {
+        return false;
+    };
+    object
+        .get("isError")
+        .is_some_and(|value| value.get() == "true")
+}
+
+fn rpc_code(error: &Raw) -> Option<i32> {
+    Object::parse(error.get(), &[])
+        .ok()?
+        .get("code")?
+        .get()
+        .parse()
+        .ok()
+}
+
+/// An error with its causes, in one line.
+pub(super) fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        let next = error.to_string();
+        if !text.contains(&next) {
+            text.push_str(": ");
+            text.push_str(&next);
+        }
+        cause = error.source();
+    }
+    text
+}
+
+/// A W3C trace id; the bytes of a random UUID are random enough and never all zero.
+fn trace_id() -> Box<str> {
+    let mut bytes = [0_u8; 16];
+    if getrandom::fill(&mut bytes).is_err() {
+        return uuid::Uuid::now_v7().simple().to_string().into();
+    }
+    uuid::Builder::from_random_bytes(bytes)
+        .into_uuid()
+        .simple()
+        .to_string()
+        .into()
+}

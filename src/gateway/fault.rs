@@ -1,0 +1,104 @@
+//! Why a request has no result: one kind for each thing that a caller would say differently.
+
+use std::time::Duration;
+
+use crate::name::ServerName;
+use crate::policy::Refusal;
+use crate::wire::Raw;
+
+/// Why there is no result. `front` makes messages of it, `cli` exit codes.
+#[derive(Debug)]
+pub enum Fault {
+    /// Nothing has this name, or nothing that the person may know of.
+    Unknown(Kind, Box<str>),
+    /// The parameters are not the method's.
+    BadParams(Box<str>),
+    /// The method is not served.
+    UnknownMethod,
+    /// Policy refuses it.
+    Refused(Refused),
+    /// The policy's rate is used up.
+    RateLimited {
+        /// The policy.
+        policy: Box<str>,
+        /// What it allows.
+        per_minute: u32,
+        /// When the next call fits.
+        retry_after: Duration,
+    },
+    /// Nobody is signed in, or the session cannot be used; the text says what to do.
+    NotSignedIn(Box<str>),
+    /// The server gave no usable answer; the text says which, why, and what to do.
+    Unavailable(Box<str>),
+    /// The record cannot be written, so nothing was sent.
+    Unrecorded(Box<str>),
+    /// The call ran, but its outcome could not be recorded.
+    Withheld(Box<str>),
+    /// The server's own error object.
+    Upstream(Raw),
+}
+
+/// What a name names.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// A tool.
+    Tool,
+    /// A prompt.
+    Prompt,
+    /// A resource.
+    Resource,
+}
+
+/// A refusal by policy.
+#[derive(Debug)]
+pub struct Refused {
+    /// The name that was asked for.
+    pub asked: Box<str>,
+    /// What it names.
+    pub kind: Kind,
+    /// Where it is.
+    pub server: ServerName,
+    /// The rule and its message.
+    pub refusal: Refusal,
+    /// Whether the host has seen the name in a list; if not, it gets to know nothing of it.
+    pub shown: bool,
+}
+
+impl Fault {
+    /// What happened, why, and the next step, for a person or a model.
+    #[must_use]
+    pub fn sentence(&self) -> String {
+        match self {
+            Self::Unknown(kind, name) => kind.unknown(name),
+            Self::BadParams(why) => format!("The parameters cannot be used: {why}."),
+            Self::UnknownMethod => "chaperone does not serve this method.".to_owned(),
+            Self::Refused(refused) if refused.shown => refused.refusal.message.clone().into(),
+            Self::Refused(refused) => refused.kind.unknown(&refused.asked),
+            Self::RateLimited {
+                policy,
+                per_minute,
+                retry_after,
+            } => format!(
+                "Not sent: the policy {policy:?} allows {per_minute} calls a minute and they are used up. \
+                 Try again in {} seconds.",
+                retry_after.as_secs().max(1)
+            ),
+            Self::NotSignedIn(text)
+            | Self::Unavailable(text)
+            | Self::Unrecorded(text)
+            | Self::Withheld(text) => text.clone().into(),
+            Self::Upstream(error) => format!("The server answered with an error: {}", error.get()),
+        }
+    }
+}
+
+impl Kind {
+    fn unknown(self, name: &str) -> String {
+        let name = name.escape_debug();
+        match self {
+            Self::Tool => format!("Unknown tool: {name}"),
+            Self::Prompt => format!("Unknown prompt: {name}"),
+            Self::Resource => format!("Resource not found: {name}"),
+        }
+    }
+}

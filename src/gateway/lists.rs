@@ -1,0 +1,225 @@
+//! What a host is shown: the catalogue, filtered by the decision that calls ask too.
+
+use std::sync::Arc;
+
+use serde_json::value::RawValue;
+use tokio::time::Instant;
+
+use crate::catalog::{Lists, Tool};
+use crate::login::Snapshot;
+use crate::name::ServerName;
+use crate::policy::{Decision, Policy, Standing, Target, decide};
+use crate::principal::Scopes;
+use crate::wire::object::{Object, quoted};
+use crate::wire::{Raw, method};
+
+use super::act::chain;
+use super::fault::Fault;
+use super::{Gateway, Host, own};
+
+/// Where the two kinds of thing that have a URI keep it.
+const URI: &str = "uri";
+const TEMPLATE: &str = "uriTemplate";
+
+/// The person to whom something is shown, with the policy that counts for him.
+pub(super) struct Viewer {
+    snapshot: Snapshot,
+    policy: Arc<Policy>,
+    none: Scopes,
+}
+
+impl Viewer {
+    pub(super) fn new(snapshot: Snapshot, policy: Arc<Policy>) -> Self {
+        Self {
+            snapshot,
+            policy,
+            none: Scopes::default(),
+        }
+    }
+
+    /// Whether lists show a thing of a server.
+    pub(super) fn sees(&self, gateway: &Gateway, server: &ServerName, what: Target<'_>) -> bool {
+        self.judge(gateway, server, what).is_listed()
+    }
+
+    pub(super) fn judge(
+        &self,
+        gateway: &Gateway,
+        server: &ServerName,
+        what: Target<'_>,
+    ) -> Decision {
+        let audience = gateway.server(server).map(|server| &server.audience.id);
+        let scopes = audience.and_then(|id| self.snapshot.scopes.get(id));
+        let who = Standing {
+            roles: &self.snapshot.roles,
+            scopes: scopes.unwrap_or(&self.none),
+        };
+        decide(&self.policy, who, server, what)
+    }
+}
+
+impl Gateway {
+    pub(super) async fn list_tools(&self, host: &Host) -> Result<Raw, Fault> {
+        let viewer = self.viewing().await;
+        let mut list = List::of("tools");
+        for tool in own::definitions() {
+            list.add(tool.get());
+        }
+        if let Some(viewer) = viewer {
+            self.catalog(|catalog| {
+                for (server, lists) in known(catalog) {
+                    let tools = self.tools_for(&viewer, server, lists);
+                    host.show(tools.iter().map(|tool| &tool.exposed));
+                    for tool in tools {
+                        list.add(&tool.definition);
+                    }
+                }
+            });
+        }
+        list.done()
+    }
+
+    pub(super) async fn list_prompts(&self, host: &Host) -> Result<Raw, Fault> {
+        let mut list = List::of("prompts");
+        if let Some(viewer) = self.viewing().await {
+            self.catalog(|catalog| {
+                for (server, lists) in known(catalog) {
+                    for prompt in &*lists.prompts {
+                        if viewer.sees(self, server, Target::Prompt(prompt.name.as_str())) {
+                            host.show([&prompt.exposed]);
+                            list.add(&prompt.definition);
+                        }
+                    }
+                }
+            });
+        }
+        list.done()
+    }
+
+    pub(super) async fn list_resources(&self) -> Result<Raw, Fault> {
+        self.list_placed("resources", URI, |lists| &lists.resources)
+            .await
+    }
+
+    pub(super) async fn list_templates(&self) -> Result<Raw, Fault> {
+        self.list_placed("resourceTemplates", TEMPLATE, |lists| &lists.templates)
+            .await
+    }
+
+    async fn list_placed(
+        &self,
+        key: &'static str,
+        place: &'static str,
+        of: impl Fn(&Lists) -> &[crate::catalog::Resource],
+    ) -> Result<Raw, Fault> {
+        let mut list = List::of(key);
+        if let Some(viewer) = self.viewing().await {
+            self.catalog(|catalog| {
+                for (server, lists) in known(catalog) {
+                    for item in of(lists) {
+                        if !viewer.sees(self, server, Target::Resource(&item.uri)) {
+                            continue;
+                        }
+                        let exposed = catalog.exposed_uri(server, &item.uri);
+                        list.add(&placed(&item.definition, place, &item.uri, &exposed));
+                    }
+                }
+            });
+        }
+        list.done()
+    }
+
+    /// The tools of a server that lists show.
+    pub(super) fn tools_for<'a>(
+        &self,
+        viewer: &Viewer,
+        server: &ServerName,
+        lists: &'a Lists,
+    ) -> Vec<&'a Tool> {
+        let tools = lists.tools.iter();
+        tools
+            .filter(|tool| viewer.sees(self, server, Target::Tool(&tool.name)))
+            .collect()
+    }
+
+    /// Who looks, with the lists as complete as the budget allows; nobody, if nobody is signed in.
+    pub(super) async fn viewing(&self) -> Option<Viewer> {
+        let deadline = Instant::now() + self.parts.list_budget;
+        self.viewing_until(deadline).await
+    }
+
+    pub(super) async fn viewing_until(&self, deadline: Instant) -> Option<Viewer> {
+        let snapshot = self.ready_lists(deadline).await?;
+        self.shown_to(&snapshot);
+        let policy = self.policy().await;
+        Some(Viewer::new(snapshot, policy))
+    }
+
+    /// A result with the URIs that hosts know, where they differ from the server's.
+    pub(super) fn name_for_host(&self, server: &ServerName, method: &str, result: Raw) -> Raw {
+        if method == method::COMPLETE || !self.catalog(|catalog| catalog.has_aliases(server)) {
+            return result;
+        }
+        let renamed = self.catalog(|catalog| {
+            super::uris::rename(result.get(), |uri| catalog.exposed_uri(server, uri))
+        });
+        match renamed.map(RawValue::from_string) {
+            Some(Ok(renamed)) => renamed,
+            Some(Err(error)) => {
+                tracing::error!(error = chain(&error), "a result could not be renamed");
+                result
+            }
+            None => result,
+        }
+    }
+}
+
+fn known(catalog: &crate::catalog::Catalog) -> impl Iterator<Item = (&ServerName, &Lists)> {
+    catalog
+        .servers()
+        .filter_map(|(name, lists)| Some((name, lists?)))
+}
+
+/// A definition under the URI that hosts know.
+fn placed<'a>(
+    definition: &'a str,
+    key: &'static str,
+    own: &str,
+    exposed: &str,
+) -> std::borrow::Cow<'a, str> {
+    if own == exposed {
+        return definition.into();
+    }
+    match Object::parse(definition, &[]) {
+        Ok(object) => object.with(key, Some(&quoted(exposed))).into(),
+        // The catalogue keeps objects only.
+        Err(_) => definition.into(),
+    }
+}
+
+/// A list result under way.
+struct List {
+    text: String,
+    empty: bool,
+}
+
+impl List {
+    fn of(key: &str) -> Self {
+        Self {
+            text: format!("{{\"{key}\":["),
+            empty: true,
+        }
+    }
+
+    fn add(&mut self, item: &str) {
+        if !std::mem::replace(&mut self.empty, false) {
+            self.text.push(',');
+        }
+        self.text.push_str(item);
+    }
+
+    fn done(mut self) -> Result<Raw, Fault> {
+        self.text.push_str("]}");
+        super::route::raw(self.text)
+    }
+}

@@ -1,0 +1,78 @@
+//! What servers tell unasked, and what hosts hear of it.
+
+use tokio::sync::mpsc;
+
+use crate::name::ServerName;
+use crate::policy::Target;
+use crate::upstream::Notice;
+use crate::wire::object::{Object, quoted};
+use crate::wire::{Raw, method};
+
+use super::Gateway;
+
+impl Gateway {
+    /// Hears the servers until the gateway stops.
+    pub(super) fn listen(&self, mut notices: mpsc::UnboundedReceiver<Notice>) {
+        let gateway = self.clone();
+        self.parts.tasks.spawn_until_stop(async move {
+            while let Some(notice) = notices.recv().await {
+                gateway.hear(notice).await;
+            }
+        });
+    }
+
+    async fn hear(&self, notice: Notice) {
+        match notice {
+            Notice::Changed(server, _) => self.fetch(&server),
+            Notice::Told {
+                server,
+                method,
+                params,
+            } if *method == *method::RESOURCE_UPDATED => {
+                if let Some(params) = params {
+                    self.updated(&server, &params).await;
+                }
+            }
+            Notice::Told { method, params, .. } => self.tell(&method, params.as_ref()),
+        }
+    }
+
+    /// A resource changed: hosts hear of it under the URI that they know, if they may see it.
+    async fn updated(&self, server: &ServerName, params: &Raw) {
+        let Ok(object) = Object::parse(params.get(), &["uri"]) else {
+            return;
+        };
+        let Ok(Some(uri)) = object.string("uri") else {
+            return;
+        };
+        let Some(snapshot) = self.viewer() else {
+            return;
+        };
+        let viewer = super::lists::Viewer::new(snapshot, self.policy().await);
+        if !viewer.sees(self, server, Target::Resource(&uri)) {
+            return;
+        }
+        let exposed = self.catalog(|catalog| catalog.exposed_uri(server, &uri).into_owned());
+        let params = object.with("uri", Some(&quoted(&exposed)));
+        if let Ok(params) = super::route::raw(params) {
+            self.tell(method::RESOURCE_UPDATED, Some(&params));
+        }
+    }
+
+    /// Tells every host that all lists may be others now.
+    pub(super) fn tell_changed(&self) {
+        for list in [
+            method::TOOLS_CHANGED,
+            method::PROMPTS_CHANGED,
+            method::RESOURCES_CHANGED,
+        ] {
+            self.tell(list, None);
+        }
+    }
+
+    fn tell(&self, method: &str, params: Option<&Raw>) {
+        for host in &*self.hosts() {
+            host.tell(method, params.cloned());
+        }
+    }
+}

@@ -1,0 +1,155 @@
+//! Reading a request as far as it must be understood: what it names, and what is sent instead.
+
+use std::borrow::Cow;
+
+use serde_json::value::RawValue;
+
+use crate::catalog::Catalog;
+use crate::name::{ServerName, ToolName};
+use crate::policy::Target;
+use crate::wire::object::{Object, ObjectError, quoted};
+use crate::wire::{Raw, method};
+
+use super::fault::{Fault, Kind};
+
+/// Keys of parameters that a decision depends on.
+const GUARDED: [&str; 6] = ["name", "arguments", "uri", "ref", "_meta", "cursor"];
+
+/// Where a request goes and what is sent there.
+#[derive(Debug)]
+pub(super) struct Route {
+    pub(super) server: ServerName,
+    pub(super) what: What,
+    /// The name that the host used.
+    pub(super) asked: Box<str>,
+    /// The parameters with the server's own names.
+    pub(super) params: Raw,
+}
+
+/// What is used there.
+#[derive(Debug, Clone)]
+pub(super) enum What {
+    Tool(ToolName),
+    Prompt(Box<str>),
+    Resource(Box<str>),
+    Server(Box<str>),
+}
+
+impl What {
+    pub(super) fn target(&self) -> Target<'_> {
+        match self {
+            Self::Tool(name) => Target::Tool(name),
+            Self::Prompt(name) => Target::Prompt(name),
+            Self::Resource(uri) => Target::Resource(uri),
+            Self::Server(what) => Target::Server(what),
+        }
+    }
+
+    pub(super) fn kind(&self) -> Kind {
+        match self {
+            Self::Tool(_) | Self::Server(_) => Kind::Tool,
+            Self::Prompt(_) => Kind::Prompt,
+            Self::Resource(_) => Kind::Resource,
+        }
+    }
+
+    pub(super) fn name(&self) -> &str {
+        match self {
+            Self::Tool(name) => name.as_str(),
+            Self::Prompt(name) | Self::Resource(name) | Self::Server(name) => name,
+        }
+    }
+}
+
+/// Opens parameters strictly.
+pub(super) fn open(params: &RawValue) -> Result<Object<'_>, Fault> {
+    Object::parse(params.get(), &GUARDED).map_err(|error| bad(&error))
+}
+
+fn bad(error: &ObjectError) -> Fault {
+    Fault::BadParams(error.to_string().into())
+}
+
+/// The text of a member that must be there.
+pub(super) fn required<'a>(object: &Object<'a>, key: &'static str) -> Result<Cow<'a, str>, Fault> {
+    let text = object.string(key).map_err(|error| bad(&error))?;
+    text.ok_or_else(|| Fault::BadParams(format!("{key:?} is missing").into()))
+}
+
+/// Finds the server of a tool call.
+pub(super) fn tool(catalog: &Catalog, params: &Object<'_>, asked: &str) -> Result<Route, Fault> {
+    if params
+        .get("arguments")
+        .is_some_and(|arguments| !arguments.get().starts_with('{'))
+    {
+        return Err(Fault::BadParams("\"arguments\" is not an object".into()));
+    }
+    let unknown = || Fault::Unknown(Kind::Tool, asked.into());
+    let (server, tool) = catalog.tool(asked).ok_or_else(unknown)?;
+    Ok(Route {
+        server: server.clone(),
+        what: What::Tool(tool.name.clone()),
+        asked: asked.into(),
+        params: raw(params.with("name", Some(&quoted(tool.name.as_str()))))?,
+    })
+}
+
+/// Finds the server of a request that names a prompt or a resource.
+pub(super) fn other(catalog: &Catalog, method: &str, params: &RawValue) -> Result<Route, Fault> {
+    let object = open(params)?;
+    match method {
+        method::PROMPTS_GET => prompt(catalog, &object),
+        method::RESOURCES_READ | method::SUBSCRIBE | method::UNSUBSCRIBE => {
+            resource(catalog, &object)
+        }
+        method::COMPLETE => completion(catalog, &object),
+        _ => Err(Fault::UnknownMethod),
+    }
+}
+
+fn prompt(catalog: &Catalog, params: &Object<'_>) -> Result<Route, Fault> {
+    let asked = required(params, "name")?;
+    let unknown = || Fault::Unknown(Kind::Prompt, asked.as_ref().into());
+    let (server, prompt) = catalog.prompt(&asked).ok_or_else(unknown)?;
+    Ok(Route {
+        server: server.clone(),
+        what: What::Prompt(prompt.name.as_str().into()),
+        asked: asked.as_ref().into(),
+        params: raw(params.with("name", Some(&quoted(prompt.name.as_str()))))?,
+    })
+}
+
+fn resource(catalog: &Catalog, params: &Object<'_>) -> Result<Route, Fault> {
+    let asked = required(params, "uri")?;
+    let unknown = || Fault::Unknown(Kind::Resource, asked.as_ref().into());
+    let (server, own) = catalog.locate(&asked).ok_or_else(unknown)?;
+    Ok(Route {
+        server: server.clone(),
+        params: raw(params.with("uri", Some(&quoted(&own))))?,
+        what: What::Resource(own),
+        asked: asked.as_ref().into(),
+    })
+}
+
+/// `ref` is `{"type":"ref/prompt","name":…}` or `{"type":"ref/resource","uri":…}`.
+fn completion(catalog: &Catalog, params: &Object<'_>) -> Result<Route, Fault> {
+    let missing = || Fault::BadParams("\"ref\" is missing".into());
+    let reference = open(params.get("ref").ok_or_else(missing)?)?;
+    let found = match required(&reference, "type")?.as_ref() {
+        "ref/prompt" => prompt(catalog, &reference)?,
+        "ref/resource" => resource(catalog, &reference)?,
+        other => {
+            let why = format!("\"ref\" has the unknown type {other:?}");
+            return Err(Fault::BadParams(why.into()));
+        }
+    };
+    Ok(Route {
+        params: raw(params.with("ref", Some(found.params.get())))?,
+        ..found
+    })
+}
+
+/// Text that was assembled from valid parts is valid; anything else is refused all the same.
+pub(super) fn raw(text: String) -> Result<Raw, Fault> {
+    RawValue::from_string(text).map_err(|error| Fault::BadParams(error.to_string().into()))
+}

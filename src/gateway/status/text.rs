@@ -1,0 +1,140 @@
+//! The report in words, for the tool `chaperone__status` and for `chaperone status`.
+
+use std::fmt::{self, Display, Formatter};
+
+use super::{AuditReport, Person, PolicyReport, Report, ServerReport};
+
+impl Display for Report {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        writeln!(f, "chaperone {}", self.version)?;
+        if let Some(problem) = &self.problem {
+            writeln!(
+                f,
+                "\nThe configuration cannot be used, so everything is refused.\n{problem}"
+            )?;
+        }
+        for note in &self.notes {
+            writeln!(f, "note: {note}")?;
+        }
+        match (&self.person, &self.not_signed_in) {
+            (Some(person), _) => write!(f, "\n{person}")?,
+            (None, Some(why)) => writeln!(f, "\n{why}")?,
+            (None, None) => {}
+        }
+        write!(f, "\n{}", self.policy)?;
+        if !self.servers.is_empty() {
+            writeln!(f, "\nServers")?;
+        }
+        for server in &self.servers {
+            write!(f, "{server}")?;
+        }
+        write!(f, "\n{}", self.audit)
+    }
+}
+
+impl Display for Person {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        writeln!(
+            f,
+            "Signed in as {} at {}",
+            clean(&self.user),
+            clean(&self.issuer)
+        )?;
+        writeln!(f, "  roles   {}", listed(&self.roles))?;
+        for token in &self.tokens {
+            let (audience, scopes) = (clean(&token.audience), listed(&token.scopes));
+            writeln!(
+                f,
+                "  token   {audience}: {scopes} (until {})",
+                token.expires
+            )?;
+        }
+        let kept_in = match self.kept_in {
+            "memory" => "in the memory of this process: it ends with it",
+            "unsaved" => "in the keychain, except for the newest token",
+            _ => "in the system's keychain",
+        };
+        writeln!(f, "  kept    {kept_in}")?;
+        match &self.keychain_problem {
+            Some(problem) => writeln!(f, "          {problem}"),
+            None => Ok(()),
+        }
+    }
+}
+
+impl Display for PolicyReport {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        writeln!(f, "Policy {}", self.file)?;
+        match &self.problem {
+            Some(problem) => writeln!(f, "  everything is refused: {problem}")?,
+            None => writeln!(f, "  {}", self.digest)?,
+        }
+        self.warnings
+            .iter()
+            .try_for_each(|warning| writeln!(f, "  warning: {warning}"))
+    }
+}
+
+impl Display for ServerReport {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        let (name, state) = (&self.name, self.state);
+        write!(f, "  {name:<24} {state:<7}")?;
+        match (self.tools_total, &self.reason) {
+            (Some(total), _) => write!(f, " {} of {total} tools", self.tools_shown)?,
+            (None, None) => write!(f, " its tools are not known")?,
+            (None, Some(_)) => {}
+        }
+        match &self.reason {
+            Some(reason) => writeln!(f, " {}", clean(reason)),
+            None => writeln!(f),
+        }
+    }
+}
+
+impl Display for AuditReport {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        writeln!(f, "Log {}", self.file)?;
+        if let Some(problem) = &self.problem {
+            return writeln!(
+                f,
+                "  calls are refused, because nothing can be recorded: {problem}"
+            );
+        }
+        write!(
+            f,
+            "  {} records, {} durability",
+            self.records, self.durability
+        )?;
+        match self.key {
+            Some(key) => writeln!(f, ", signed with a key in the {}", place(key)),
+            None => writeln!(f),
+        }
+    }
+}
+
+fn place(key: &str) -> &'static str {
+    match key {
+        "file" => "data directory (there was no keychain when the log began)",
+        _ => "keychain",
+    }
+}
+
+fn listed(words: &[Box<str>]) -> String {
+    if words.is_empty() {
+        return "none".to_owned();
+    }
+    let words: Vec<String> = words.iter().map(|word| clean(word)).collect();
+    words.join(", ")
+}
+
+/// What comes from outside cannot move the cursor or reorder a line.
+fn clean(text: &str) -> String {
+    let plain = |c: char| {
+        if crate::name::is_invisible(c) {
+            '\u{FFFD}'
+        } else {
+            c
+        }
+    };
+    text.chars().map(plain).collect()
+}
