@@ -1,0 +1,94 @@
+//! The answer to `initialize`, from memory.
+
+use rmcp::model::{
+    Implementation, InitializeResult, PromptsCapability, ProtocolVersion, ResourcesCapability,
+    ServerCapabilities, ToolsCapability,
+};
+
+use crate::audit::Agent;
+use crate::gateway::Fault;
+use crate::name::is_invisible;
+use crate::wire::object::ObjectError;
+use crate::wire::{Object, Raw, revision};
+
+use super::reply;
+
+/// The longest name of a host that is recorded, in characters.
+const AGENT_LIMIT: usize = 200;
+const INSTRUCTIONS: &str = "chaperone stands in front of your company's MCP servers; tools are \
+    named server__tool. If a tool says that nobody is signed in, call chaperone__sign_in and give \
+    the person its link. chaperone__status says what is wrong and what to do. \
+    chaperone__find_tools finds tools that are not in your list, and chaperone__call_tool calls them.";
+
+/// What a host says of itself when it opens the session.
+#[derive(Debug)]
+pub(super) struct Hello {
+    revision: &'static str,
+    /// Its name, if it gave one.
+    pub(super) agent: Option<Agent>,
+}
+
+impl Hello {
+    /// Reads the parameters of `initialize`. A host that names no revision gets the newest.
+    pub(super) fn read(params: &Raw) -> Result<Self, Fault> {
+        let unreadable = |error: ObjectError| Fault::BadParams(error.to_string().into());
+        let params = Object::parse(params.get(), &["protocolVersion", "clientInfo"]);
+        let params = params.map_err(unreadable)?;
+        let asked = params.string("protocolVersion").map_err(unreadable)?;
+        Ok(Self {
+            revision: revision::negotiate(&asked.unwrap_or_default()),
+            agent: params.get("clientInfo").and_then(|host| agent(host.get())),
+        })
+    }
+
+    /// The answer: all that may ever be served, whatever is there now.
+    pub(super) fn answer(&self) -> Raw {
+        let mut offer = ServerCapabilities::default();
+        offer.tools = Some(tools());
+        offer.resources = Some(resources());
+        offer.prompts = Some(prompts());
+        offer.completions = Some(serde_json::Map::new());
+        offer.logging = Some(serde_json::Map::new());
+        let mut known = ProtocolVersion::KNOWN_VERSIONS.iter();
+        let mut answer = InitializeResult::new(offer).with_instructions(INSTRUCTIONS);
+        answer.protocol_version = known
+            .find(|known| known.as_str() == self.revision)
+            .cloned()
+            .unwrap_or(ProtocolVersion::V_2025_11_25);
+        answer.server_info = Implementation::new("chaperone", env!("CARGO_PKG_VERSION"));
+        answer.server_info.title = Some("Chaperone".to_owned());
+        reply::raw(&answer)
+    }
+}
+
+fn tools() -> ToolsCapability {
+    let mut tools = ToolsCapability::default();
+    tools.list_changed = Some(true);
+    tools
+}
+
+fn resources() -> ResourcesCapability {
+    let mut resources = ResourcesCapability::default();
+    resources.subscribe = Some(true);
+    resources.list_changed = Some(true);
+    resources
+}
+
+fn prompts() -> PromptsCapability {
+    let mut prompts = PromptsCapability::default();
+    prompts.list_changed = Some(true);
+    prompts
+}
+
+/// `name/version` of `clientInfo`, fit to be recorded and shown. What cannot be read is left out:
+/// it is said by the host of itself and proves nothing.
+fn agent(host: &str) -> Option<Agent> {
+    let host = Object::parse(host, &["name", "version"]).ok()?;
+    let name = host.string("name").ok()??;
+    let version = host.string("version").ok().flatten();
+    let version = version.iter().flat_map(|version| ["/", version]);
+    let spelled = std::iter::once(&*name).chain(version).flat_map(str::chars);
+    let visible = spelled.map(|c| if is_invisible(c) { '\u{FFFD}' } else { c });
+    let name: String = visible.take(AGENT_LIMIT).collect();
+    Some(Agent { name: name.into() })
+}

@@ -1,0 +1,115 @@
+//! The words and codes of answers.
+
+use std::borrow::Cow;
+
+use rmcp::model::{CallToolResult, ContentBlock, ErrorCode, ErrorData};
+use serde::Serialize;
+use serde_json::value::{RawValue, to_raw_value};
+
+use crate::gateway::Fault;
+use crate::gateway::fault::Kind;
+use crate::wire::{Id, Malformed, Raw, Response, code, method};
+
+use super::running::NoPlace;
+
+/// An answer with a result.
+pub(super) fn result(id: Id, result: Raw) -> Response {
+    Response {
+        id: Some(id),
+        outcome: Ok(result),
+    }
+}
+
+/// An answer with an error of our own.
+pub(super) fn error(id: Option<Id>, code: i32, message: impl Into<Cow<'static, str>>) -> Response {
+    let error = ErrorData {
+        code: ErrorCode(code),
+        message: message.into(),
+        data: None,
+    };
+    Response {
+        id,
+        outcome: Err(raw(&error)),
+    }
+}
+
+/// The answer to a line that is no message.
+pub(super) fn malformed(malformed: Malformed) -> Response {
+    error(malformed.id, malformed.code, malformed.reason.into_string())
+}
+
+/// The answer to a line that is too long to be read.
+pub(super) fn too_long(limit: usize) -> Response {
+    let message = format!("the message is longer than {limit} bytes");
+    error(None, code::INVALID_REQUEST, message)
+}
+
+/// The answer to a request that may not run.
+pub(super) fn no_place(id: Id, why: NoPlace) -> Response {
+    let (code, message) = match why {
+        NoPlace::Full => (code::BUSY, "Too many requests at once; wait for answers."),
+        NoPlace::Taken => (
+            code::INVALID_REQUEST,
+            "A request with this \"id\" is still running.",
+        ),
+    };
+    error(Some(id), code, message)
+}
+
+/// The answer to a request of which something came, or why nothing did.
+pub(super) fn outcome(id: Id, asked: &str, outcome: Result<Raw, Fault>) -> Response {
+    match outcome {
+        Ok(found) => result(id, found),
+        Err(Fault::Upstream(error)) => Response {
+            id: Some(id),
+            outcome: Err(error),
+        },
+        Err(fault) => match code(&fault) {
+            // Models read results; what they can act on is said to them.
+            code::NOT_DONE if asked == method::TOOLS_CALL => result(id, failed(&fault)),
+            code => error(Some(id), code, fault.sentence()),
+        },
+    }
+}
+
+fn code(fault: &Fault) -> i32 {
+    match fault {
+        Fault::Unknown(kind, _) => unknown(*kind),
+        // What the host was not shown does not exist for it.
+        Fault::Refused(refused) if !refused.shown => unknown(refused.kind),
+        Fault::BadParams(_) => code::INVALID_PARAMS,
+        Fault::UnknownMethod => code::METHOD_NOT_FOUND,
+        Fault::Refused(_)
+        | Fault::RateLimited { .. }
+        | Fault::NotSignedIn(_)
+        | Fault::Unavailable(_)
+        | Fault::Unrecorded(_)
+        | Fault::Withheld(_)
+        | Fault::Upstream(_) => code::NOT_DONE,
+    }
+}
+
+fn unknown(kind: Kind) -> i32 {
+    match kind {
+        Kind::Tool | Kind::Prompt => code::INVALID_PARAMS,
+        Kind::Resource => code::RESOURCE_NOT_FOUND,
+    }
+}
+
+fn failed(fault: &Fault) -> Raw {
+    let mut result = CallToolResult::error(vec![ContentBlock::text(fault.sentence())]);
+    // Revisions with a handshake do not know it.
+    result.result_type = None;
+    raw(&result)
+}
+
+/// An object without members.
+pub(super) fn empty() -> Raw {
+    raw(&serde_json::Map::new())
+}
+
+/// A value as JSON; those that are made here are text, numbers and objects of them, which always
+/// can be.
+pub(super) fn raw(value: &impl Serialize) -> Raw {
+    to_raw_value(value).unwrap_or_else(|_| RawValue::NULL.to_owned())
+}
