@@ -18,6 +18,10 @@
 //! The modules below stand in reading order; each may use those under it, and `wire` and the leaves
 //! at the end may be used by all. A test reads the `use` lines and holds this.
 
+pub mod cli;
+
+pub mod app;
+
 pub mod front;
 
 pub mod gateway;

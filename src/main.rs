@@ -1,3 +1,9 @@
-//! The program.
+//! The program: arguments, one match on the command, an exit code.
 
-fn main() {}
+use std::process::ExitCode;
+
+use chaperone::cli;
+
+fn main() -> ExitCode {
+    cli::main()
+}

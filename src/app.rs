@@ -1,0 +1,191 @@
+//! Puts the parts together, and takes them apart again in order.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::FutureExt;
+use tokio::sync::mpsc;
+
+use crate::audit::{Audit, AuditSettings, Device};
+use crate::clock::{Clock, SystemClock};
+use crate::config::{self, Config, ConfigError, Durability};
+use crate::gateway::{Gateway, Setup, audiences};
+use crate::login::keychain::{OsKeychain, SecretStore};
+use crate::login::{BeginSession, Session};
+use crate::paths::Paths;
+use crate::principal::Identity;
+use crate::stop::Tasks;
+use crate::upstream::{Http, HttpSetupError, Upstream};
+
+/// How long the servers get to hear that their sessions are over.
+const GOODBYE: Duration = Duration::from_secs(1);
+
+/// All parts of the program, ready to use; none has touched network, keychain or log.
+#[derive(Debug)]
+pub struct App {
+    /// Where things lie.
+    pub paths: Paths,
+    /// The settings, or why there are none.
+    pub config: Result<Config, Unusable>,
+    /// The person.
+    pub session: Session,
+    /// The record.
+    pub audit: Audit,
+    /// Hosts and commands come through here.
+    pub gateway: Gateway,
+    /// Secrets of this account and data directory.
+    pub keychain: Arc<dyn Keychain>,
+    /// Who waits for everything that runs.
+    pub tasks: Tasks,
+}
+
+/// A keychain that shows itself in `Debug` without its content.
+pub trait Keychain: SecretStore + std::fmt::Debug {}
+impl<T: SecretStore + std::fmt::Debug> Keychain for T {}
+
+/// Why the program cannot do more than say so.
+#[derive(Debug, thiserror::Error)]
+pub enum Unusable {
+    /// The configuration.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// The settings of the network.
+    #[error("the network settings cannot be used")]
+    Network(#[from] HttpSetupError),
+}
+
+impl App {
+    /// Reads the configuration and puts the parts together. Without a usable configuration there
+    /// are no servers and nobody can sign in, and everything says why.
+    #[must_use]
+    pub fn open(mut paths: Paths, tasks: &Tasks) -> Self {
+        let config = config::load(&paths);
+        if let Some(dir) = config
+            .as_ref()
+            .ok()
+            .and_then(|config| config.data_dir.clone())
+        {
+            paths.data_dir = dir;
+        }
+        let keychain = Arc::new(OsKeychain::new(&paths.data_dir));
+        let secrets: Arc<dyn SecretStore> = keychain.clone();
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
+        let settings = config.as_ref().ok();
+        let audit = Audit::open(AuditSettings {
+            paths: paths.clone(),
+            durability: settings.map_or(Durability::Strict, |config| config.audit.durability),
+            redact_keys: settings
+                .map(|config| config.audit.redact_keys.clone())
+                .unwrap_or_default(),
+            secrets: Arc::clone(&secrets),
+            clock: Arc::clone(&clock),
+            device: Device::of_system(),
+        });
+        let servers = settings
+            .map(|config| config.servers.as_slice())
+            .unwrap_or_default();
+        let session = Session::with_keychain(
+            settings.and_then(|config| config.identity.clone()),
+            &settings
+                .map(|config| config.network.clone())
+                .unwrap_or_default(),
+            audiences(servers).collect(),
+            &paths,
+            clock,
+            tasks,
+            secrets,
+        );
+        let session = session.recording(recorder(&audit));
+        let (config, gateway) = gateway(config, &session, &audit, &paths, tasks);
+        Self {
+            paths,
+            config,
+            session,
+            audit,
+            gateway,
+            keychain,
+            tasks: tasks.clone(),
+        }
+    }
+
+    /// Says goodbye to the servers and closes the record; a second or two at most.
+    pub async fn close(&self) {
+        // A server that does not answer in time forgets the session by itself.
+        let _late = tokio::time::timeout(GOODBYE, self.gateway.close()).await;
+        self.audit.close().await;
+    }
+}
+
+/// How a sign-in opens a session in the record.
+fn recorder(audit: &Audit) -> BeginSession {
+    let audit = audit.clone();
+    Arc::new(move |who: Identity| {
+        let audit = audit.clone();
+        async move { Ok(audit.begin_session(&who).await?) }.boxed()
+    })
+}
+
+fn gateway(
+    config: Result<Config, ConfigError>,
+    session: &Session,
+    audit: &Audit,
+    paths: &Paths,
+    tasks: &Tasks,
+) -> (Result<Config, Unusable>, Gateway) {
+    let (told, notices) = mpsc::unbounded_channel();
+    let prepared = config.map_err(Unusable::from).and_then(|config| {
+        let http = Http::new(&config.network)?;
+        let upstream = |server: &config::ServerConfig| {
+            Upstream::new(
+                server.clone(),
+                http.clone(),
+                session.clone(),
+                told.clone(),
+                tasks,
+            )
+        };
+        let servers = config
+            .servers
+            .iter()
+            .map(|server| (server.clone(), upstream(server)));
+        let servers = servers.collect::<Vec<_>>();
+        Ok((config, servers))
+    });
+    let (config, servers) = match prepared {
+        Ok((config, servers)) => (Ok(config), servers),
+        Err(why) => (Err(why), Vec::new()),
+    };
+    let settings = config.as_ref().ok();
+    let identity = settings.and_then(|config| config.identity.as_ref());
+    let setup = Setup {
+        servers,
+        notices,
+        session: session.clone(),
+        audit: audit.clone(),
+        policy: settings.map(|config| (config.policy_file.clone(), config.policy_trust)),
+        scope_names: identity
+            .map(|identity| identity.scope_names.clone())
+            .unwrap_or_default(),
+        list_budget: settings.map_or(Duration::ZERO, |config| config.tools.list_budget),
+        name_limit: settings.map_or(48, |config| config.tools.name_limit),
+        paths: paths.clone(),
+        problem: config.as_ref().err().map(|why| chain(why).into()),
+        notes: settings
+            .map(|config| config.notes.clone())
+            .unwrap_or_default(),
+        tasks: tasks.clone(),
+    };
+    (config, Gateway::new(setup))
+}
+
+/// An error with its causes, in one line.
+fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text.push_str(": ");
+        text.push_str(&error.to_string());
+        cause = error.source();
+    }
+    text
+}

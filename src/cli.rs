@@ -1,0 +1,198 @@
+//! What the user typed; one file for each command. The only place that prints for people.
+//!
+//! Results go to standard output, everything else to standard error. Exit codes: 0 done, 1 failed,
+//! 2 wrong use or configuration, 3 refused by policy, 4 not signed in, 5 a server or the provider
+//! unreachable, 6 the log is not intact, 7 it is, but its newest part is unproven.
+
+pub mod audit;
+mod call;
+mod complete;
+mod config;
+mod console;
+mod failure;
+mod login;
+mod logout;
+mod policy;
+mod report;
+mod serve;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use crate::app::App;
+use crate::config::Environment;
+use crate::login::detached::{self, Detached};
+use crate::paths::Paths;
+use crate::stop::Tasks;
+use crate::telemetry;
+
+use console::Console;
+use failure::{Failure, exit};
+
+/// One MCP server in front of many: signs you in, shows and allows what the policy leaves, and
+/// records every call.
+#[derive(Debug, Parser)]
+#[command(name = "chaperone", version, after_help = AFTER_HELP, max_term_width = 100)]
+pub struct Cli {
+    /// Another configuration than the account's own.
+    #[arg(long, global = true, value_name = "FILE")]
+    config: Option<PathBuf>,
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+const AFTER_HELP: &str = "\
+Without a command it serves MCP on standard input and output, which is what a host starts:
+
+  {\"mcpServers\": {\"chaperone\": {\"command\": \"chaperone\"}}}
+
+Environment:
+  CHAPERONE_CONFIG    the configuration, unless --config says otherwise
+  CHAPERONE_DATA_DIR  where log, locks and cache lie
+  CHAPERONE_LOG       what is told on standard error: error, warn, info, debug, trace
+
+Exit codes:
+  0 done                      4 not signed in
+  1 failed                    5 a server or the provider cannot be reached
+  2 wrong use, configuration  6 the audit log is not intact
+  3 refused by policy         7 the audit log is intact, its newest part unproven";
+
+#[derive(Debug, Subcommand)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "there is one of them in a process"
+)]
+enum Command {
+    /// Serve MCP on standard input and output (what a host starts)
+    Serve,
+    /// Sign in with the company's identity provider
+    Login(login::LoginArgs),
+    /// Sign out: at the provider, in the record, and on this machine
+    Logout(logout::LogoutArgs),
+    /// Say who is signed in, with which roles and scopes, until when
+    Whoami(report::ReportArgs),
+    /// Say how everything stands: person, policy, servers, log
+    Status(report::ReportArgs),
+    /// List the servers, what the policy leaves of each, and why the rest is missing
+    Servers(report::ReportArgs),
+    /// List the tools, and why some are not shown
+    Tools(report::ReportArgs),
+    /// Call a tool once, the way a host would
+    Call(call::CallArgs),
+    /// Check the policy document, or ask what it says of a tool
+    Policy(policy::PolicyArgs),
+    /// Look at the record of calls, or verify it
+    Audit(audit::AuditArgs),
+    /// Look at the settings
+    Config(config::ConfigArgs),
+    /// Print completions for a shell
+    Completions(complete::CompletionsArgs),
+    /// Print the manual page
+    Man,
+}
+
+/// Runs the program.
+#[must_use]
+pub fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => return complete::usage(&error),
+    };
+    let mut console = Console::of_system();
+    let code = run(cli, &mut console).unwrap_or_else(|failure| console.fail(&failure));
+    ExitCode::from(code)
+}
+
+fn run(cli: Cli, console: &mut Console) -> Result<u8, Failure> {
+    no_core_dumps();
+    let environment = Environment::read();
+    telemetry::start(environment.log.as_deref()).map_err(|error| Failure::usage(&error))?;
+    let config = cli
+        .config
+        .map(|path| std::path::absolute(&path).unwrap_or(path));
+    let paths = Paths::find(config.or(environment.config), environment.data_dir)
+        .map_err(|error| Failure::usage(&error))?;
+    match cli.command {
+        Some(Command::Completions(args)) => complete::completions(&args, console),
+        Some(Command::Man) => complete::man(console),
+        Some(Command::Config(args)) => config::run(&args, &paths, console),
+        Some(Command::Login(args)) if args.is_detached() => match detached::leave() {
+            Ok(Detached::HandedOver) => Ok(exit::DONE),
+            Ok(Detached::Alone) => within(paths, async |app| login::detached(app).await),
+            Err(error) => Err(Failure::failed(&error)),
+        },
+        None | Some(Command::Serve) => serve::run(paths),
+        Some(Command::Login(args)) => {
+            within(paths, async |app| login::run(&args, app, console).await)
+        }
+        Some(Command::Logout(args)) => {
+            within(paths, async |app| logout::run(&args, app, console).await)
+        }
+        Some(Command::Whoami(args)) => {
+            within(paths, async |app| report::whoami(&args, app, console).await)
+        }
+        Some(Command::Status(args)) => {
+            within(paths, async |app| report::status(&args, app, console).await)
+        }
+        Some(Command::Servers(args)) => within(paths, async |app| {
+            report::servers(&args, app, console).await
+        }),
+        Some(Command::Tools(args)) => {
+            within(paths, async |app| report::tools(&args, app, console).await)
+        }
+        Some(Command::Call(args)) => {
+            within(paths, async |app| call::run(&args, app, console).await)
+        }
+        Some(Command::Policy(args)) => {
+            within(paths, async |app| policy::run(&args, app, console).await)
+        }
+        Some(Command::Audit(args)) => {
+            within(paths, async |app| audit::command(&args, app, console))
+        }
+    }
+}
+
+/// Runs one command with all parts at hand, and closes them afterwards.
+fn within(
+    paths: Paths,
+    command: impl AsyncFnOnce(&App) -> Result<u8, Failure>,
+) -> Result<u8, Failure> {
+    let runtime = runtime()?;
+    let result = runtime.block_on(async {
+        let tasks = Tasks::new();
+        let app = App::open(paths, &tasks);
+        let result = command(&app).await;
+        app.close().await;
+        tasks.stop();
+        result
+    });
+    // Whatever still waits for a keychain or a name server is not waited for.
+    runtime.shutdown_background();
+    result
+}
+
+fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
+    let mut builder = tokio::runtime::Builder::new_current_thread();
+    builder
+        .enable_all()
+        .build()
+        .map_err(|error| Failure::failed(&error))
+}
+
+/// A crash leaves no memory behind, and the memory holds tokens.
+#[cfg(unix)]
+fn no_core_dumps() {
+    use rustix::process::{Resource, Rlimit, setrlimit};
+    let none = Rlimit {
+        current: Some(0),
+        maximum: Some(0),
+    };
+    if let Err(error) = setrlimit(Resource::Core, none) {
+        tracing::warn!(%error, "core dumps cannot be turned off");
+    }
+}
+
+#[cfg(not(unix))]
+fn no_core_dumps() {}

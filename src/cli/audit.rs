@@ -1,0 +1,348 @@
+//! `chaperone audit list|show|tail|verify`.
+//!
+//! Prints to what it is given, so that nothing here decides where that goes. Everything that comes
+//! out of a record is escaped before a person sees it: a tool's answer is in there.
+
+mod command;
+mod table;
+
+use std::io::{self, Write};
+use std::ops::ControlFlow;
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand};
+
+pub use self::command::command;
+use self::table::Table;
+use crate::audit::checkpoint::{Checkpoint, VerifierKey};
+use crate::audit::query::{self, Entry, Filter, Order, QueryError};
+use crate::audit::reader::{ReadError, Reader};
+use crate::audit::verify::{self, KeySource, PinnedHead, PinnedKey, VerifyError, VerifyRequest};
+use crate::clock::Timestamp;
+
+/// How many records are shown when nobody says.
+const USUAL: usize = 50;
+/// How many `tail` begins with.
+const BEFORE_TAIL: u64 = 10;
+
+/// Look at the record of calls, or verify it.
+#[derive(Debug, Args)]
+pub struct AuditArgs {
+    /// Another log than this account's.
+    #[arg(long, global = true, value_name = "FILE")]
+    db: Option<PathBuf>,
+    /// One JSON object per line.
+    #[arg(long, global = true)]
+    json: bool,
+    #[command(subcommand)]
+    command: AuditCommand,
+}
+
+#[derive(Debug, Subcommand)]
+enum AuditCommand {
+    /// Show the newest records.
+    List {
+        /// How many.
+        #[arg(long, value_name = "N", conflicts_with = "all")]
+        limit: Option<usize>,
+        /// Everything that matches.
+        #[arg(long)]
+        all: bool,
+        #[command(flatten)]
+        filter: FilterArgs,
+    },
+    /// Show one record, or both of a call, in full.
+    Show {
+        /// The record's number or id, or the call's `request_id`.
+        record: String,
+    },
+    /// Show records as they are written, until interrupted.
+    Tail {
+        #[command(flatten)]
+        filter: FilterArgs,
+    },
+    /// Find out whether the log is what was written.
+    Verify {
+        /// The log's public key, as `name+id+key`; without it the keychain's is used.
+        #[arg(long, value_name = "KEY", value_parser = VerifierKey::parse)]
+        key: Option<VerifierKey>,
+        /// A signed head kept from earlier: a file with it, or `size:root`.
+        #[arg(long, value_name = "HEAD", value_parser = parse_head)]
+        head: Option<PinnedHead>,
+    },
+}
+
+#[derive(Debug, Args)]
+struct FilterArgs {
+    /// Made at this time or later: `2026-01-31` or `2026-01-31T12:00:00Z`.
+    #[arg(long, value_name = "TIME", value_parser = parse_since)]
+    since: Option<Timestamp>,
+    /// By this person: e-mail or subject.
+    #[arg(long)]
+    user: Option<Box<str>>,
+    /// On this server.
+    #[arg(long)]
+    server: Option<Box<str>>,
+    /// Of this tool, by its own name.
+    #[arg(long)]
+    tool: Option<Box<str>>,
+    /// `success`, `error`, `denied` or `unknown`.
+    #[arg(long, value_parser = ["success", "error", "denied", "unknown"])]
+    outcome: Option<String>,
+}
+
+/// What is known about the log outside its file.
+#[derive(Debug, Default)]
+pub struct Known {
+    /// The log's key, from the keychain.
+    pub key: Option<VerifierKey>,
+    /// The head that the keychain remembers.
+    pub mark: Option<Checkpoint>,
+}
+
+/// What the command needs of the world.
+pub struct World<'a> {
+    /// This account's log.
+    pub database: PathBuf,
+    /// Whether colours are wanted.
+    pub colour: bool,
+    /// Asks the keychain; called only by `verify` without `--key`.
+    pub known: &'a mut dyn FnMut() -> Known,
+    /// Lets half a second pass, or says that it is time to stop.
+    pub wait: &'a mut dyn FnMut() -> ControlFlow<()>,
+    /// Where results go.
+    pub out: &'a mut dyn Write,
+}
+
+/// Why a command has no result.
+#[derive(Debug, thiserror::Error)]
+pub enum AuditError {
+    /// The log cannot be opened.
+    #[error(transparent)]
+    Read(#[from] ReadError),
+    /// The log cannot be read.
+    #[error(transparent)]
+    Query(#[from] QueryError),
+    /// There is no verdict.
+    #[error(transparent)]
+    Verify(#[from] VerifyError),
+    /// No record is called that.
+    #[error("no record has the number, id or request_id {0:?}")]
+    NoRecord(Box<str>),
+    /// The result cannot be printed.
+    #[error("the result cannot be written")]
+    Output(#[from] io::Error),
+}
+
+/// Runs the command; the number is the exit code.
+///
+/// # Errors
+/// When there is no result; the caller says so and exits with 1.
+pub fn run(args: &AuditArgs, world: &mut World<'_>) -> Result<u8, AuditError> {
+    let database = args.db.clone().unwrap_or_else(|| world.database.clone());
+    match &args.command {
+        AuditCommand::List { limit, all, filter } => {
+            let limit = (!all).then(|| limit.unwrap_or(USUAL));
+            list(
+                &Reader::open(&database)?,
+                &filter.filter(),
+                limit,
+                args.json,
+                world,
+            )?;
+        }
+        AuditCommand::Show { record } => show(&Reader::open(&database)?, record, args.json, world)?,
+        AuditCommand::Tail { filter } => {
+            tail(
+                &Reader::open_live(&database)?,
+                &filter.filter(),
+                args.json,
+                world,
+            )?;
+        }
+        AuditCommand::Verify { key, head } => {
+            let known = if key.is_some() {
+                Known::default()
+            } else {
+                (world.known)()
+            };
+            // The keychain knows this account's log and no other.
+            let known = if args.db.is_some() {
+                Known::default()
+            } else {
+                known
+            };
+            let request = VerifyRequest {
+                database,
+                key: pinned(key.clone(), known.key),
+                head: head.clone(),
+                mark: known.mark,
+            };
+            return judge(&request, args.json, world);
+        }
+    }
+    Ok(0)
+}
+
+fn pinned(given: Option<VerifierKey>, keychain: Option<VerifierKey>) -> Option<PinnedKey> {
+    let given = given.map(|key| PinnedKey {
+        key,
+        source: KeySource::Given,
+    });
+    given.or(keychain.map(|key| PinnedKey {
+        key,
+        source: KeySource::Keychain,
+    }))
+}
+
+fn judge(request: &VerifyRequest, json: bool, world: &mut World<'_>) -> Result<u8, AuditError> {
+    let report = verify::verify(request)?;
+    if json {
+        serde_json::to_writer(&mut *world.out, &report).map_err(io::Error::from)?;
+        writeln!(world.out)?;
+    } else {
+        writeln!(world.out, "{report}")?;
+    }
+    Ok(report.exit_code())
+}
+
+/// The newest first for people; for programs in the order of the log.
+fn list(
+    reader: &Reader,
+    filter: &Filter,
+    limit: Option<usize>,
+    json: bool,
+    world: &mut World<'_>,
+) -> Result<(), AuditError> {
+    let mut printer = Printer::new(json, world.colour, world.out);
+    match (limit, json) {
+        (None, true) => query::list(reader, filter, Order::OldestFirst, |entry| {
+            printer.put(&entry)
+        })?,
+        (None, false) => query::list(reader, filter, Order::NewestFirst, |entry| {
+            printer.put(&entry)
+        })?,
+        (Some(limit), _) => {
+            let mut newest = newest(reader, filter, limit)?;
+            if json {
+                newest.reverse();
+            }
+            for entry in &newest {
+                let _flow = printer.put(entry);
+            }
+        }
+    }
+    Ok(printer.failed?)
+}
+
+fn newest(reader: &Reader, filter: &Filter, limit: usize) -> Result<Vec<Entry>, QueryError> {
+    let mut found = Vec::new();
+    if limit > 0 {
+        query::list(reader, filter, Order::NewestFirst, |entry| {
+            found.push(entry);
+            if found.len() < limit {
+                ControlFlow::Continue(())
+            } else {
+                ControlFlow::Break(())
+            }
+        })?;
+    }
+    Ok(found)
+}
+
+fn tail(
+    reader: &Reader,
+    filter: &Filter,
+    json: bool,
+    world: &mut World<'_>,
+) -> Result<(), AuditError> {
+    let from = query::end(reader)?.saturating_sub(BEFORE_TAIL);
+    let mut printer = Printer::new(json, world.colour, world.out);
+    query::follow(
+        reader,
+        from,
+        filter,
+        |entry| printer.put(&entry),
+        &mut *world.wait,
+    )?;
+    Ok(printer.failed?)
+}
+
+fn show(reader: &Reader, which: &str, json: bool, world: &mut World<'_>) -> Result<(), AuditError> {
+    let found = query::find(reader, which)?;
+    if found.is_empty() {
+        return Err(AuditError::NoRecord(which.into()));
+    }
+    for (nth, entry) in found.iter().enumerate() {
+        if json {
+            writeln!(world.out, "{}", entry.json)?;
+            continue;
+        }
+        if nth > 0 {
+            writeln!(world.out)?;
+        }
+        table::record(entry, world.out)?;
+    }
+    Ok(())
+}
+
+/// Prints entries one by one; the first failure ends the walk.
+struct Printer<'a> {
+    table: Option<Table>,
+    out: &'a mut dyn Write,
+    failed: io::Result<()>,
+}
+
+impl<'a> Printer<'a> {
+    fn new(json: bool, colour: bool, out: &'a mut dyn Write) -> Self {
+        Self {
+            table: (!json).then(|| Table::new(colour)),
+            out,
+            failed: Ok(()),
+        }
+    }
+
+    fn put(&mut self, entry: &Entry) -> ControlFlow<()> {
+        let done = match &mut self.table {
+            Some(table) => table.line(entry, self.out),
+            None => writeln!(self.out, "{}", entry.json),
+        };
+        let flow = if done.is_ok() {
+            ControlFlow::Continue(())
+        } else {
+            ControlFlow::Break(())
+        };
+        self.failed = done.and(self.out.flush());
+        flow
+    }
+}
+
+impl FilterArgs {
+    fn filter(&self) -> Filter {
+        Filter {
+            since: self.since,
+            user: self.user.clone(),
+            server: self.server.clone(),
+            tool: self.tool.clone(),
+            outcome: self.outcome.as_deref().map(Into::into),
+        }
+    }
+}
+
+fn parse_since(text: &str) -> Result<Timestamp, chrono::ParseError> {
+    Timestamp::parse(text).or_else(|error| {
+        let midnight = Timestamp::parse(&format!("{text}T00:00:00Z"));
+        midnight.map_err(|_| error)
+    })
+}
+
+/// A file that holds a head, or what stands there.
+fn parse_head(text: &str) -> Result<PinnedHead, verify::PinnedHeadError> {
+    match std::fs::read_to_string(text) {
+        Ok(note) => PinnedHead::parse(&note).or_else(|_| PinnedHead::parse(note.trim())),
+        Err(_) => PinnedHead::parse(text),
+    }
+}
+
+#[cfg(test)]
+mod tests;

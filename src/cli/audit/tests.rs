@@ -1,0 +1,177 @@
+use clap::Parser;
+use ed25519_dalek::SigningKey;
+use rusqlite::{Connection, params};
+use tempfile::TempDir;
+
+use super::*;
+use crate::audit::checkpoint::sign;
+use crate::audit::schema;
+use crate::audit::tree::{Frontier, leaf_hash};
+
+#[derive(Debug, Parser)]
+struct Line {
+    #[command(flatten)]
+    audit: AuditArgs,
+}
+
+const ORIGIN: &str = "chaperone/audit/x";
+
+fn log(bodies: &[&str]) -> TempDir {
+    let directory = tempfile::tempdir().unwrap();
+    let connection = Connection::open(directory.path().join("audit.db")).unwrap();
+    connection.execute_batch(schema::CREATE).unwrap();
+    let key = SigningKey::from_bytes(&[1; 32]);
+    let public = key.verifying_key().to_bytes();
+    connection
+        .execute(
+            "INSERT INTO log VALUES (1, 'x', ?1, ?2, 'file', '')",
+            params![ORIGIN, public],
+        )
+        .unwrap();
+    let mut tree = Frontier::new();
+    for (seq, body) in (0_i64..).zip(bodies) {
+        tree.push(leaf_hash(body.as_bytes()));
+        connection
+            .execute(
+                "INSERT INTO record (seq, leaf, body) VALUES (?1, ?2, ?3)",
+                params![seq, leaf_hash(body.as_bytes()), body.as_bytes()],
+            )
+            .unwrap();
+    }
+    let note = sign(ORIGIN, tree.size(), &tree.root(), &key);
+    std::fs::write(directory.path().join("head"), &note).unwrap();
+    let size = i64::try_from(tree.size()).unwrap();
+    connection
+        .execute(
+            "INSERT INTO head (one, size, frontier, note) VALUES (1, ?1, ?2, ?3)",
+            params![size, tree.to_bytes(), note],
+        )
+        .unwrap();
+    directory
+}
+
+const BODIES: [&str; 3] = [
+    r#"{"id":"a","seq":0,"timestamp":"2026-01-01T00:00:00.000Z","kind":"intent","request_id":"r","user_id":"alice","server":"db","tool_name":"q","decision":"permit"}"#,
+    r#"{"id":"b","seq":1,"timestamp":"2026-01-02T00:00:00.000Z","kind":"outcome","request_id":"r","user_id":"alice","server":"db","tool_name":"q","outcome":"success","duration_ms":3}"#,
+    r#"{"id":"c","seq":2,"timestamp":"2026-01-03T00:00:00.000Z","kind":"refusal","user_id":"b\u001b[2Jb","server":"db","tool_name":"d","outcome":"denied","reason":"no"}"#,
+];
+
+fn ran(directory: &TempDir, line: &[&str], colour: bool) -> (Result<u8, AuditError>, String) {
+    let line = Line::try_parse_from(std::iter::once(&"audit").chain(line)).unwrap();
+    let mut out = Vec::new();
+    let key = VerifierKey::new(ORIGIN, SigningKey::from_bytes(&[1; 32]).verifying_key()).unwrap();
+    let code = run(
+        &line.audit,
+        &mut World {
+            database: directory.path().join("audit.db"),
+            colour,
+            known: &mut || Known {
+                key: Some(key.clone()),
+                mark: None,
+            },
+            wait: &mut || ControlFlow::Break(()),
+            out: &mut out,
+        },
+    );
+    (code, String::from_utf8(out).unwrap())
+}
+
+#[test]
+fn a_list_is_newest_first_for_people_and_in_order_for_programs() {
+    let directory = log(&BODIES);
+    let (code, text) = ran(&directory, &["list"], false);
+    assert_eq!(code.unwrap(), 0);
+    assert_eq!(
+        text,
+        "    SEQ  TIME                      KIND           USER                      WHAT                              RESULT\n\
+         \x20     2  2026-01-03T00:00:00.000Z  refusal        b\\u{1b}[2Jb               db d                              denied no\n\
+         \x20     1  2026-01-02T00:00:00.000Z  outcome        alice                     db q                              success 3 ms\n\
+         \x20     0  2026-01-01T00:00:00.000Z  intent         alice                     db q                              permit\n"
+    );
+    for line in [
+        ["list", "--json"].as_slice(),
+        &["list", "--json", "--all"],
+        &["tail", "--json"],
+    ] {
+        let (_, text) = ran(&directory, line, true);
+        assert_eq!(text.lines().collect::<Vec<_>>(), BODIES, "{line:?}");
+    }
+    let (_, text) = ran(
+        &directory,
+        &[
+            "list",
+            "--json",
+            "--limit",
+            "1",
+            "--user",
+            "alice",
+            "--since",
+            "2026-01-01",
+        ],
+        false,
+    );
+    assert_eq!(text.trim_end(), BODIES[1]);
+    assert!(
+        ran(&directory, &["list", "--outcome", "success"], true)
+            .1
+            .contains("\u{1b}[32msuccess\u{1b}[0m")
+    );
+}
+
+#[test]
+fn a_call_is_shown_with_both_its_records() {
+    let directory = log(&BODIES);
+    let (_, text) = ran(&directory, &["show", "r"], false);
+    assert!(
+        text.contains("kind              intent\n") && text.contains("\n\nid                b\n"),
+        "{text}"
+    );
+    let (_, text) = ran(&directory, &["show", "2"], false);
+    assert!(text.contains("user_id           b\\u{1b}[2Jb\n"), "{text}");
+    assert!(matches!(
+        ran(&directory, &["show", "9"], false).0,
+        Err(AuditError::NoRecord(_))
+    ));
+}
+
+#[test]
+fn verifying_exits_with_what_was_found() {
+    let directory = log(&BODIES);
+    let head = directory.path().join("head");
+    let head = head.to_str().unwrap();
+    assert_eq!(ran(&directory, &["verify"], false).0.unwrap(), 7);
+    let (code, text) = ran(&directory, &["verify", "--head", head, "--json"], false);
+    assert_eq!(code.unwrap(), 0);
+    let report: serde_json::Value = serde_json::from_str(&text).unwrap();
+    assert_eq!(
+        (&report["verdict"], &report["proven"], &report["key"]),
+        (&"intact".into(), &3.into(), &"keychain".into())
+    );
+    let connection = Connection::open(directory.path().join("audit.db")).unwrap();
+    connection
+        .execute("UPDATE record SET body = x'00' WHERE seq = 1", [])
+        .unwrap();
+    let (code, text) = ran(&directory, &["verify"], false);
+    assert_eq!(
+        (code.unwrap(), text.as_str()),
+        (
+            6,
+            "changed: record 1: the record was changed after it was written\n"
+        )
+    );
+}
+
+#[test]
+fn wrong_arguments_are_refused_before_anything_is_read() {
+    for line in [
+        ["list", "--since", "yesterday"],
+        ["list", "--outcome", "fine"],
+        ["verify", "--key", "x"],
+        ["verify", "--head", "x"],
+    ] {
+        assert!(
+            Line::try_parse_from(std::iter::once("audit").chain(line)).is_err(),
+            "{line:?}"
+        );
+    }
+}

@@ -1,0 +1,95 @@
+//! `chaperone logout`.
+
+use clap::Args;
+use serde::Serialize;
+
+use super::console::Console;
+use super::failure::{Failure, chain, exit};
+use crate::app::App;
+
+/// Sign out: at the provider (RFC 7009), in the record, and on this machine.
+///
+/// From then on no process of this account sends anything.
+#[derive(Debug, Args)]
+#[command(after_help = "Example:\n  chaperone logout")]
+pub struct LogoutArgs {
+    /// Print what was done as one JSON object.
+    #[arg(long)]
+    json: bool,
+}
+
+/// What was done.
+#[derive(Debug, Serialize)]
+struct Done {
+    user: Option<Box<str>>,
+    session_ended: bool,
+    revoked: bool,
+    problem: Option<String>,
+}
+
+/// Signs out. The session ends first, so that nothing is sent while the provider is told.
+pub async fn run(args: &LogoutArgs, app: &App, console: &mut Console) -> Result<u8, Failure> {
+    let leaving = app
+        .session
+        .leave()
+        .await
+        .map_err(|error| Failure::failed(&error))?;
+    let Some(leaving) = leaving else {
+        let done = Done {
+            user: None,
+            session_ended: false,
+            revoked: false,
+            problem: None,
+        };
+        return say(args, &done, exit::DONE, console);
+    };
+    let who = leaving.who().clone();
+    let ended = app.audit.end_session(&who.identity, who.generation).await;
+    let revoked = leaving.revoke().await;
+    leaving
+        .forget()
+        .await
+        .map_err(|error| Failure::failed(&error))?;
+    let mut done = Done {
+        user: Some(who.identity.display().into()),
+        session_ended: ended.is_ok(),
+        revoked: matches!(revoked, Ok(true)),
+        problem: None,
+    };
+    let mut code = exit::DONE;
+    if let Err(error) = revoked {
+        done.problem = Some(format!("the provider could not be told: {}", chain(&error)));
+        code = exit::UNREACHABLE;
+    }
+    if let Err(error) = ended {
+        done.problem = Some(format!(
+            "the end could not be recorded: {}",
+            chain(error.as_ref())
+        ));
+        code = exit::FAILED;
+    }
+    say(args, &done, code, console)
+}
+
+fn say(args: &LogoutArgs, done: &Done, code: u8, console: &mut Console) -> Result<u8, Failure> {
+    if args.json {
+        console.json(done)?;
+        return Ok(code);
+    }
+    let Some(user) = &done.user else {
+        console
+            .say("Nobody was signed in. (A session without a keychain ends with its process.)")?;
+        return Ok(code);
+    };
+    console.say(&format!(
+        "{} is signed out on this machine.",
+        user.escape_debug()
+    ))?;
+    if done.problem.is_none() && !done.revoked {
+        console.note("The provider has no way of being told (RFC 7009); its session may go on.");
+    }
+    match &done.problem {
+        Some(problem) => Err(Failure::new(code, problem.clone())),
+        None => Ok(code),
+    }
+}
