@@ -1,0 +1,51 @@
+//! The ring of the whole: the program as it is shipped, between real hosts, servers, a real identity
+//! provider, keychain and browser. `tests/run --install` brings what they are made of.
+//!
+//! One binary holds the ring, so that it is linked once.
+
+#![cfg(target_os = "linux")]
+
+#[cfg(test)]
+#[expect(dead_code, reason = "what only tests of the signed-in program use")]
+#[path = "world/world.rs"]
+mod world;
+
+#[cfg(test)]
+#[path = "whole/company.rs"]
+mod company;
+
+#[cfg(test)]
+#[path = "whole/spine.rs"]
+mod spine;
+
+#[cfg(test)]
+#[path = "whole/surface.rs"]
+mod surface;
+
+#[cfg(test)]
+#[path = "whole/sign_in.rs"]
+mod sign_in;
+
+#[cfg(test)]
+#[path = "whole/outages.rs"]
+mod outages;
+
+#[cfg(test)]
+#[path = "whole/ending.rs"]
+mod ending;
+
+#[cfg(test)]
+#[path = "whole/kills.rs"]
+mod kills;
+
+#[cfg(test)]
+#[path = "whole/secrets.rs"]
+mod secrets;
+
+#[cfg(test)]
+#[path = "whole/terminal.rs"]
+mod terminal;
+
+#[cfg(test)]
+#[path = "whole/world_works.rs"]
+mod world_works;
