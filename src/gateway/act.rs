@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use memchr::memmem;
 use tokio::time::Instant;
 
 use crate::audit::{
@@ -337,6 +338,11 @@ fn outcome(answer: &Answer) -> Outcome<'_> {
 }
 
 fn is_tool_error(result: &Raw) -> bool {
+    let holds = |word: &str| memmem::find(result.get().as_bytes(), word.as_bytes()).is_some();
+    // A large result is read only if it could say so, in whatever spelling.
+    if !holds("isError") && !holds("\\u") {
+        return false;
+    }
     let Ok(object) = Object::parse(result.get(), &[]) else {
         return false;
     };
