@@ -67,13 +67,9 @@ impl Decoder {
     /// the input is used up before.
     pub(super) fn next(&mut self, input: &mut &[u8]) -> Result<Option<Vec<u8>>, EventTooLarge> {
         loop {
-            if self.after_return {
+            if self.after_return && !input.is_empty() {
                 self.after_return = false;
                 *input = input.strip_prefix(b"\n").unwrap_or(input);
-                if input.is_empty() {
-                    self.after_return = true;
-                    return Ok(None);
-                }
             }
             let Some(end) = memchr2(b'\n', b'\r', input) else {
                 self.keep(input)?;
@@ -225,6 +221,16 @@ mod tests {
                 "{stream:?}"
             );
         }
+    }
+
+    #[test]
+    fn a_chunk_that_ends_after_a_return_and_its_line_feed_hides_no_empty_line() {
+        let mut decoder = Decoder::new(100);
+        assert!(decode(&mut decoder, b"data: a\r\n").is_empty());
+        assert_eq!(decode(&mut decoder, b"\n"), ["a"]);
+        assert!(decode(&mut decoder, b"data: b\r").is_empty());
+        assert!(decode(&mut decoder, b"").is_empty());
+        assert_eq!(decode(&mut decoder, b"\n\n"), ["b"]);
     }
 
     #[test]
