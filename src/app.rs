@@ -84,7 +84,7 @@ impl App {
         let servers = settings
             .map(|config| config.servers.as_slice())
             .unwrap_or_default();
-        let session = Session::with_keychain(
+        let session = Session::new(
             settings.and_then(|config| config.identity.clone()),
             &settings
                 .map(|config| config.network.clone())

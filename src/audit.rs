@@ -165,12 +165,6 @@ impl Audit {
         Self(Arc::new(Handle(Writer::new(settings))))
     }
 
-    /// Has the log opened in the background, so that the first call need not wait for it.
-    pub fn warm(&self) {
-        // What fails here fails again, and is told, at the first use.
-        let _asked = self.writer().ask(Ask::Open(None));
-    }
-
     /// Commits the intent; the future resolves when it is as durable as configured.
     ///
     /// # Errors
@@ -283,18 +277,6 @@ impl Audit {
         answer
             .await
             .unwrap_or_else(|_| Err(Arc::new(StoreError::Closed)))
-    }
-
-    /// Signs the head, if it is not signed, and returns it.
-    ///
-    /// # Errors
-    /// When it cannot be written.
-    pub async fn sign_now(&self) -> Result<tree::Head, Arc<StoreError>> {
-        let answer = self.writer().submit(Work::Sign, None).await?;
-        answer
-            .done
-            .head()
-            .ok_or_else(|| Arc::new(StoreError::Closed))
     }
 
     /// How the log is, with its head signed on the way; opens it if need be.

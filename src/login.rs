@@ -50,7 +50,7 @@ pub use sign_in::{Here, SignInError, SignInLink};
 pub use snapshot::Snapshot;
 pub use waiting::LockError;
 
-use keychain::{KeychainError, OsKeychain, SecretStore};
+use keychain::{KeychainError, SecretStore};
 use shared::Shared;
 
 /// The person's session as this process knows it; clones share it. Makes no I/O until asked.
@@ -77,23 +77,9 @@ impl fmt::Debug for Session {
 }
 
 impl Session {
-    /// The session of this account, with the system's keychain.
+    /// The session of this account; `keychain` is where it is kept.
     #[must_use]
     pub fn new(
-        identity: Option<IdentityConfig>,
-        network: &NetworkConfig,
-        audiences: Vec<Audience>,
-        paths: &Paths,
-        clock: Arc<dyn Clock>,
-        tasks: &Tasks,
-    ) -> Self {
-        let keychain = Arc::new(OsKeychain::new(&paths.data_dir));
-        Self::with_keychain(identity, network, audiences, paths, clock, tasks, keychain)
-    }
-
-    /// The same with a keychain that other parts of the program use too.
-    #[must_use]
-    pub fn with_keychain(
         identity: Option<IdentityConfig>,
         network: &NetworkConfig,
         audiences: Vec<Audience>,

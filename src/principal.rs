@@ -41,12 +41,6 @@ macro_rules! words {
             pub fn iter(&self) -> impl Iterator<Item = &str> {
                 self.0.iter().map(AsRef::as_ref)
             }
-
-            /// Whether there are none.
-            #[must_use]
-            pub fn is_empty(&self) -> bool {
-                self.0.is_empty()
-            }
         }
 
         impl<T: Into<Box<str>>> FromIterator<T> for $name {

@@ -1,9 +1,8 @@
 //! The tree over the records: RFC 9162 §2.1 with SHA-256, and nothing else.
 //!
 //! A [`Frontier`] is all that appending needs: the roots of the complete subtrees, at most one for
-//! each bit of the size. Proofs are made from all leaves, which only an export or a sync does, and
-//! checked from nothing but the proof. There is no second structure beside this one: two that may
-//! disagree are how other logs accepted forged proofs.
+//! each bit of the size. There is no second structure beside this one: two that may disagree are how
+//! other logs accepted forged proofs.
 
 use sha2::{Digest, Sha256};
 
@@ -123,115 +122,6 @@ impl Frontier {
     }
 }
 
-/// The root over a slice of leaves.
-#[must_use]
-pub fn root(leaves: &[Hash]) -> Hash {
-    let mut frontier = Frontier::new();
-    for leaf in leaves {
-        frontier.push(*leaf);
-    }
-    frontier.root()
-}
-
-/// Why a proof shows nothing.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum ProofError {
-    /// The sizes or the index contradict each other.
-    #[error("the proof is for an impossible place")]
-    Place,
-    /// Too many or too few hashes.
-    #[error("the proof has the wrong length")]
-    Length,
-    /// It leads to another root.
-    #[error("the proof leads to another root")]
-    Root,
-}
-
-/// The hashes that lead from leaf `index` to the root (§2.1.3.1); none for an index out of range.
-#[must_use]
-pub fn inclusion_proof(leaves: &[Hash], index: usize) -> Option<Vec<Hash>> {
-    if index >= leaves.len() {
-        return None;
-    }
-    let (mut proof, mut span, mut at) = (Vec::new(), leaves, index);
-    while span.len() > 1 {
-        let (left, right) = span.split_at(split(span.len()));
-        if at < left.len() {
-            proof.push(root(right));
-            span = left;
-        } else {
-            proof.push(root(left));
-            at -= left.len();
-            span = right;
-        }
-    }
-    proof.reverse();
-    Some(proof)
-}
-
-/// The hashes that show that the first `old` leaves are a beginning of all (§2.1.4.1); none when
-/// `old` is larger than their number. For no leaves at all and for equal sizes it is empty.
-#[must_use]
-pub fn consistency_proof(leaves: &[Hash], old: usize) -> Option<Vec<Hash>> {
-    if old > leaves.len() {
-        return None;
-    }
-    let (mut proof, mut span, mut rest, mut known) = (Vec::new(), leaves, old, true);
-    while rest > 0 && rest < span.len() {
-        let (left, right) = span.split_at(split(span.len()));
-        if rest <= left.len() {
-            proof.push(root(right));
-            span = left;
-        } else {
-            proof.push(root(left));
-            rest -= left.len();
-            span = right;
-            known = false;
-        }
-    }
-    if old > 0 && !known {
-        proof.push(root(span));
-    }
-    proof.reverse();
-    Some(proof)
-}
-
-/// The largest power of two below `len`, which is at least 2.
-fn split(len: usize) -> usize {
-    1 << (len - 1).ilog2()
-}
-
-/// Checks that `leaf` is at `index` of the tree with this size and root (§2.1.3.2).
-///
-/// # Errors
-/// When the proof does not show it.
-pub fn verify_inclusion(
-    leaf: &Hash,
-    index: u64,
-    size: u64,
-    root: &Hash,
-    proof: &[Hash],
-) -> Result<(), ProofError> {
-    if index >= size {
-        return Err(ProofError::Place);
-    }
-    let (mut at, mut last, mut hash) = (index, size - 1, *leaf);
-    for sibling in proof {
-        if last == 0 {
-            return Err(ProofError::Length);
-        }
-        if at & 1 == 1 || at == last {
-            hash = node_hash(sibling, &hash);
-            climb(&mut at, &mut last);
-        } else {
-            hash = node_hash(&hash, sibling);
-        }
-        at >>= 1;
-        last >>= 1;
-    }
-    conclude(last, hash == *root)
-}
-
 /// A head that was seen: a number of leaves and the root over them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Head {
@@ -239,62 +129,6 @@ pub struct Head {
     pub size: u64,
     /// The root over them.
     pub root: Hash,
-}
-
-/// Checks that the leaves under `new` begin with those under `old` (§2.1.4.2).
-///
-/// # Errors
-/// When the proof does not show it.
-pub fn verify_consistency(old: Head, new: Head, proof: &[Hash]) -> Result<(), ProofError> {
-    if old.size > new.size {
-        return Err(ProofError::Place);
-    }
-    if old.size == 0 || old.size == new.size {
-        let same = if old.size == new.size {
-            old.root == new.root
-        } else {
-            old.root == empty_root()
-        };
-        return conclude(u64::from(!proof.is_empty()), same);
-    }
-    let whole = old.size.is_power_of_two().then_some(&old.root);
-    let mut path = whole.into_iter().chain(proof);
-    let Some(first) = path.next() else {
-        return Err(ProofError::Length);
-    };
-    let odd = (old.size - 1).trailing_ones();
-    let (mut at, mut last) = ((old.size - 1) >> odd, (new.size - 1) >> odd);
-    let (mut old_hash, mut new_hash) = (*first, *first);
-    for sibling in path {
-        if last == 0 {
-            return Err(ProofError::Length);
-        }
-        if at & 1 == 1 || at == last {
-            old_hash = node_hash(sibling, &old_hash);
-            new_hash = node_hash(sibling, &new_hash);
-            climb(&mut at, &mut last);
-        } else {
-            new_hash = node_hash(&new_hash, sibling);
-        }
-        at >>= 1;
-        last >>= 1;
-    }
-    conclude(last, old_hash == old.root && new_hash == new.root)
-}
-
-/// Skips the levels on which a node at the right edge has no sibling.
-fn climb(at: &mut u64, last: &mut u64) {
-    let lone = if *at == 0 { 0 } else { at.trailing_zeros() };
-    *at >>= lone;
-    *last >>= lone;
-}
-
-fn conclude(left: u64, same: bool) -> Result<(), ProofError> {
-    match (left, same) {
-        (0, true) => Ok(()),
-        (0, false) => Err(ProofError::Root),
-        _ => Err(ProofError::Length),
-    }
 }
 
 #[cfg(test)]

@@ -292,7 +292,6 @@ fn refused(act: &Act<'_>, refusal: Refusal, shown: bool) -> Refused {
     Refused {
         asked: act.route.asked.clone(),
         kind: act.route.what.kind(),
-        server: act.server.config.name.clone(),
         refusal,
         shown,
     }

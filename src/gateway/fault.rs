@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use crate::name::ServerName;
 use crate::policy::Refusal;
 use crate::wire::Raw;
 
@@ -56,8 +55,6 @@ pub struct Refused {
     pub asked: Box<str>,
     /// What it names.
     pub kind: Kind,
-    /// Where it is.
-    pub server: ServerName,
     /// The rule and its message.
     pub refusal: Refusal,
     /// Whether the host has seen the name in a list; if not, it gets to know nothing of it.

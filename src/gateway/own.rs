@@ -14,7 +14,7 @@ use crate::upstream::Progress;
 use crate::wire::object::{Object, quoted};
 use crate::wire::{Raw, method};
 
-use super::fault::{Fault, Kind};
+use super::fault::Fault;
 use super::route::{open, raw, required};
 use super::{Gateway, Host};
 
@@ -251,13 +251,5 @@ impl Own {
         schema.insert("properties".to_owned(), properties);
         schema.insert("required".to_owned(), json!(required));
         schema
-    }
-}
-
-impl Fault {
-    /// A call of a tool that nobody has.
-    #[must_use]
-    pub fn unknown_tool(name: &str) -> Self {
-        Self::Unknown(Kind::Tool, name.into())
     }
 }

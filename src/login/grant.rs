@@ -70,12 +70,6 @@ impl Grant {
         &self.token
     }
 
-    /// When it ends.
-    #[must_use]
-    pub fn expires(&self) -> Timestamp {
-        self.life.end
-    }
-
     pub(super) fn life(&self) -> Life {
         self.life
     }

@@ -109,7 +109,7 @@ fn session(
     tasks: &Tasks,
     store: Arc<dyn SecretStore>,
 ) -> Session {
-    Session::with_keychain(
+    Session::new(
         Some(company.identity(AudienceBy::Resource)),
         &NetworkConfig::default(),
         vec![audience(ONE), audience(TWO)],

@@ -8,11 +8,6 @@ pub const INVALID_REQUEST: i32 = -32600;
 pub const METHOD_NOT_FOUND: i32 = -32601;
 /// The parameters are not the method's, or name something unknown.
 pub const INVALID_PARAMS: i32 = -32602;
-/// Something went wrong on this side.
-pub const INTERNAL_ERROR: i32 = -32603;
-/// Not done, for a reason that `message` tells and `data.reason` names (JSON-RPC 2.0, section 5.1,
-/// reserves -32000 to -32099 for servers).
-pub const SERVER_ERROR: i32 = -32000;
 /// The resource does not exist (revisions up to 2025-11-25).
 pub const RESOURCE_NOT_FOUND: i32 = -32002;
 

@@ -19,13 +19,6 @@ const KEYS: [&str; 6] = ["jsonrpc", "id", "method", "params", "result", "error"]
 pub struct Id(Raw);
 
 impl Id {
-    /// An identity of our own making.
-    #[must_use]
-    pub fn number(number: u64) -> Self {
-        let raw = RawValue::from_string(number.to_string());
-        Self(raw.unwrap_or_else(|_| RawValue::NULL.to_owned()))
-    }
-
     /// The identity as JSON.
     #[must_use]
     pub fn as_json(&self) -> &str {

@@ -34,8 +34,6 @@ pub const SET_LEVEL: &str = "logging/setLevel";
 pub const CANCELLED: &str = "notifications/cancelled";
 /// Tells how far a request is.
 pub const PROGRESS: &str = "notifications/progress";
-/// A log line of a server.
-pub const LOG: &str = "notifications/message";
 /// The tools have changed.
 pub const TOOLS_CHANGED: &str = "notifications/tools/list_changed";
 /// The resources have changed.

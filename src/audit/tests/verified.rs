@@ -66,7 +66,7 @@ async fn a_log_in_use_can_be_verified() {
     audit.record(event()).await.unwrap();
     // The newest record is not under a signed head yet, unless the second is over.
     assert_ne!(verdict(&desk), Verdict::Changed);
-    audit.sign_now().await.unwrap();
+    assert!(audit.state().await.head.is_some());
     assert_eq!(verdict(&desk), Verdict::Intact);
     audit.close().await;
 }

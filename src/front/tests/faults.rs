@@ -7,14 +7,13 @@ use serde_json::{Value, json};
 use crate::front::reply;
 use crate::gateway::Fault;
 use crate::gateway::fault::{Kind, Refused};
-use crate::name::ServerName;
 use crate::policy::{Refusal, Rule};
 use crate::wire::{Id, Message, method};
 
 use super::raw;
 
 fn check(asked: &str, fault: Fault, expected: &Value) {
-    let response = reply::outcome(Id::number(1), asked, Err(fault));
+    let response = reply::outcome(Id::from_raw(&raw("1")).unwrap(), asked, Err(fault));
     let mut line = Vec::new();
     Message::Response(response).write_line(&mut line);
     let mut answer: Value = serde_json::from_slice(&line).unwrap();
@@ -28,7 +27,6 @@ fn refused(kind: Kind, shown: bool) -> Fault {
     Fault::Refused(Refused {
         asked: "db__drop".into(),
         kind,
-        server: ServerName::parse("db").unwrap(),
         refusal: Refusal {
             policy: None,
             rule: Rule::NoPolicy,

@@ -64,7 +64,7 @@ fn run(role: &Role, play: impl AsyncFnOnce(Session)) {
         .build()
         .unwrap();
     runtime.block_on(async {
-        let session = Session::with_keychain(
+        let session = Session::new(
             Some(company::identity(&role.issuer, AudienceBy::Resource)),
             &NetworkConfig::default(),
             vec![audience(ONE), audience(TWO)],

@@ -23,7 +23,7 @@ impl Session {
     /// Holds the first token for the audience; whoever has that one refused gets the second.
     pub(crate) fn holding(audience: &str, tokens: &[Arc<Grant>], tasks: &Tasks) -> Self {
         let keychain = Arc::new(MemoryStore::default());
-        let session = Self::with_keychain(
+        let session = Self::new(
             None,
             &NetworkConfig::default(),
             vec![Audience {

@@ -101,7 +101,7 @@ fn one_of_many() {
 
 async fn play(role: &Role) {
     let store = FileStore::new(role.dir.join("keychain"));
-    let session = Session::with_keychain(
+    let session = Session::new(
         Some(company::identity(&role.issuer, AudienceBy::Resource)),
         &NetworkConfig::default(),
         vec![audience(ONE), audience(TWO)],

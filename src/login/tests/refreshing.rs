@@ -375,7 +375,7 @@ async fn after_reload_the_session_that_replaced_this_one_is_used() {
 #[tokio::test]
 async fn without_servers_the_usual_token_tells_who_it_is() {
     let world = World::new().await;
-    let session = Session::with_keychain(
+    let session = Session::new(
         Some(world.company.identity(AudienceBy::Resource)),
         &NetworkConfig::default(),
         Vec::new(),

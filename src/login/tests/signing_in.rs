@@ -172,7 +172,7 @@ async fn nobody_signs_in_without_provider_or_record() {
         panic!("{refused:?}");
     };
     assert!(matches!(*error, SignInError::Keychain(_)));
-    let nowhere = Session::with_keychain(
+    let nowhere = Session::new(
         None,
         &NetworkConfig::default(),
         Vec::new(),
