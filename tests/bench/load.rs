@@ -13,7 +13,8 @@ use crate::world::World;
 use crate::world::host::Host;
 use crate::world::parts::{Provider, Server};
 
-const POLICY: &str =
+/// What the load is measured with: everything is decided, nothing is refused.
+pub const POLICY: &str =
     "version: \"1.0\"\npolicies:\n  - {name: \"open\", servers: [\"*\"], roles: [\"*\"]}\n";
 const BIG: usize = 100_000;
 const IN_FLIGHT: usize = 32;

@@ -7,6 +7,14 @@
 //!
 //! The program has its policy and its record, a real keychain and a real sign-in. Nothing here passes
 //! or fails by time; `cargo test` runs it briefly, for what it does.
+//!
+//! For another load generator, with servers of its own, this signs a person in, prints the command
+//! that starts the program for these servers, and keeps the company running until its standard input
+//! closes:
+//!
+//! ```text
+//! cargo bench --bench speed -- hold process http://127.0.0.1:9101/mcp http://127.0.0.1:9102/mcp
+//! ```
 
 #![expect(
     clippy::expect_used,
@@ -16,6 +24,9 @@
 #[cfg(target_os = "linux")]
 #[path = "direct.rs"]
 mod direct;
+#[cfg(target_os = "linux")]
+#[path = "hold.rs"]
+mod hold;
 #[cfg(target_os = "linux")]
 #[path = "load.rs"]
 mod load;
@@ -41,6 +52,11 @@ fn main() {
     let runtime = runtime.expect("a runtime");
     if has("serve") {
         return runtime.block_on(server::run(has("silent")));
+    }
+    if let Some(place) = arguments.iter().position(|argument| argument == "hold") {
+        let wanted = arguments.get(place + 1..).unwrap_or_default();
+        let wanted: Vec<&String> = wanted.iter().filter(|word| *word != "--bench").collect();
+        return runtime.block_on(hold::run(&wanted));
     }
     // Cargo says `--bench` when it measures, and nothing when it tests.
     let size = if has("--bench") {

@@ -97,7 +97,8 @@ pub struct Server {
 }
 
 impl Server {
-    pub(super) fn new(url: String, name: &str) -> Self {
+    /// A server at this address, whoever runs it.
+    pub fn new(url: String, name: &str) -> Self {
         Self {
             url,
             name: name.to_owned(),
