@@ -16,6 +16,7 @@ use crate::paths::Paths;
 use crate::principal::Identity;
 use crate::stop::Tasks;
 use crate::upstream::{Http, HttpSetupError, Upstream};
+use crate::wording::chain;
 
 /// How long the servers get to hear that their sessions are over.
 const GOODBYE: Duration = Duration::from_secs(1);
@@ -176,16 +177,4 @@ fn gateway(
         tasks: tasks.clone(),
     };
     (config, Gateway::new(setup))
-}
-
-/// An error with its causes, in one line.
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        text.push_str(": ");
-        text.push_str(&error.to_string());
-        cause = error.source();
-    }
-    text
 }

@@ -33,6 +33,7 @@ use crate::paths::Paths;
 use crate::stop::Tasks;
 use crate::upstream::{Notice, Progress, Upstream};
 use crate::wire::{Raw, method};
+use crate::wording::chain;
 
 pub use fault::Fault;
 pub use host::Host;
@@ -164,10 +165,7 @@ impl Gateway {
     /// Puts something on record that nobody waits for.
     async fn note(&self, event: Event) {
         if let Err(error) = self.parts.audit.record(event).await {
-            tracing::error!(
-                error = act::chain(error.as_ref()),
-                "this could not be recorded"
-            );
+            tracing::error!(error = chain(error.as_ref()), "this could not be recorded");
         }
     }
 

@@ -46,6 +46,8 @@ pub mod principal;
 
 pub mod name;
 
+pub mod wording;
+
 pub mod paths;
 
 pub mod clock;

@@ -8,6 +8,8 @@ use std::fmt::{self, Write as _};
 
 use sha2::{Digest, Sha256};
 
+use crate::wording::is_invisible;
+
 /// Stands between the server's and the tool's name.
 const SEPARATOR: &str = "__";
 /// Hexadecimal digits of the suffix that tells sanitised names apart.
@@ -116,17 +118,6 @@ impl fmt::Display for ToolName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
     }
-}
-
-/// Returns whether a character is one that a reader cannot see or that reorders what he sees:
-/// controls, bidirectional marks, zero-width characters, variation selectors, Unicode tags.
-#[must_use]
-pub fn is_invisible(c: char) -> bool {
-    c.is_control()
-        || matches!(c,
-            '\u{00AD}' | '\u{061C}' | '\u{180B}'..='\u{180F}' | '\u{200B}'..='\u{200F}'
-            | '\u{2028}'..='\u{202E}' | '\u{2060}'..='\u{206F}' | '\u{FE00}'..='\u{FE0F}'
-            | '\u{FEFF}' | '\u{FFF9}'..='\u{FFFB}' | '\u{E0000}'..='\u{E0FFF}')
 }
 
 /// A name as hosts see it: `server__tool` in `[A-Za-z0-9_-]`, never longer than the limit.

@@ -12,9 +12,10 @@ const ORDER: [&str; 10] = [
 ];
 
 /// Leaves that all may use, and that use leaves only.
-const LEAVES: [&str; 9] = [
+const LEAVES: [&str; 10] = [
     "wire",
     "name",
+    "wording",
     "principal",
     "clock",
     "lock",

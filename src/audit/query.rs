@@ -4,7 +4,6 @@
 //! a table shows; a record that cannot be read comes out as an empty row rather than not at all.
 
 use std::borrow::Cow;
-use std::fmt::Write as _;
 use std::ops::ControlFlow;
 
 use rusqlite::Statement;
@@ -13,7 +12,6 @@ use serde::Deserialize;
 
 use super::reader::Reader;
 use crate::clock::Timestamp;
-use crate::name::is_invisible;
 
 /// Which records are asked for; every part that is given has to match.
 #[derive(Debug, Clone, Default)]
@@ -249,28 +247,6 @@ fn walk(
         }
     }
     Ok((last, ControlFlow::Continue(())))
-}
-
-/// The text with everything escaped that a terminal would act on or not show.
-#[must_use]
-pub fn terminal_safe(text: &str) -> Cow<'_, str> {
-    if !text.contains(is_invisible) {
-        return Cow::Borrowed(text);
-    }
-    let mut safe = String::with_capacity(text.len() + 16);
-    for c in text.chars() {
-        match c {
-            '\n' => safe.push_str("\\n"),
-            '\t' => safe.push_str("\\t"),
-            '\r' => safe.push_str("\\r"),
-            c if is_invisible(c) => {
-                // Writing to a string does not fail.
-                let _written = write!(safe, "\\u{{{:x}}}", u32::from(c));
-            }
-            c => safe.push(c),
-        }
-    }
-    Cow::Owned(safe)
 }
 
 #[cfg(test)]

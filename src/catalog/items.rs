@@ -114,7 +114,7 @@ fn read_named(server: &ServerName, raw: &Raw, limit: usize) -> Result<Named, Dro
 fn read_placed(raw: &Raw, key: &'static str) -> Result<Resource, Dropped> {
     let object = open(raw)?;
     let uri = text(&object, key)?;
-    if uri.is_empty() || uri.chars().any(crate::name::is_invisible) {
+    if uri.is_empty() || uri.chars().any(crate::wording::is_invisible) {
         return Err(drop_it(
             &uri,
             "the URI is empty or holds invisible characters",

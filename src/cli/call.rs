@@ -11,10 +11,10 @@ use super::console::{Console, lines_safe};
 use super::failure::{Failure, exit};
 use crate::app::App;
 use crate::audit::Agent;
-use crate::audit::query::terminal_safe;
 use crate::gateway::Host;
 use crate::wire::object::quoted;
 use crate::wire::{Raw, method};
+use crate::wording::terminal_safe;
 
 /// Call a tool once, the way a host would.
 ///

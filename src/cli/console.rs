@@ -5,7 +5,7 @@ use std::io::{self, IsTerminal, Write};
 use serde::Serialize;
 
 use super::failure::Failure;
-use crate::audit::query::terminal_safe;
+use crate::wording::terminal_safe;
 
 /// Where a command prints.
 pub struct Console {

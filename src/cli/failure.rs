@@ -5,6 +5,7 @@ use std::error::Error;
 use crate::app::Unusable;
 use crate::gateway::Fault;
 use crate::login::NoGrant;
+use crate::wording::chain;
 
 /// The exit codes, as the help lists them.
 pub mod exit {
@@ -94,19 +95,4 @@ impl From<NoGrant> for Failure {
         };
         Self::new(code, format!("{}. {}", chain(&error), next.trim_start()))
     }
-}
-
-/// An error with its causes, in one line.
-pub fn chain(error: &dyn Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        let next = error.to_string();
-        if !text.contains(&next) {
-            text.push_str(": ");
-            text.push_str(&next);
-        }
-        cause = error.source();
-    }
-    text
 }

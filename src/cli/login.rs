@@ -5,10 +5,11 @@ use std::time::Duration;
 use clap::Args;
 
 use super::console::Console;
-use super::failure::{Failure, chain, exit};
+use super::failure::{Failure, exit};
 use crate::app::App;
 use crate::login::flow::{LoginError, Opening};
 use crate::login::{Here, SignInError};
+use crate::wording::chain;
 
 /// How long a person may take, unless said otherwise.
 const PATIENCE: u64 = 300;

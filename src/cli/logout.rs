@@ -4,8 +4,9 @@ use clap::Args;
 use serde::Serialize;
 
 use super::console::Console;
-use super::failure::{Failure, chain, exit};
+use super::failure::{Failure, exit};
 use crate::app::App;
+use crate::wording::chain;
 
 /// Sign out: at the provider (RFC 7009), in the record, and on this machine.
 ///

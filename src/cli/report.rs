@@ -8,8 +8,8 @@ use clap::Args;
 use super::console::Console;
 use super::failure::{Failure, exit};
 use crate::app::App;
-use crate::audit::query::terminal_safe;
 use crate::gateway::status::{Report, ServerReport, ToolReport};
+use crate::wording::terminal_safe;
 
 /// What the four commands take.
 #[derive(Debug, Args)]

@@ -27,7 +27,7 @@ pub(super) fn any_text(value: Value<'_>, report: &mut Report) -> Option<Box<str>
     let DeValue::String(text) = value.get() else {
         return value.expected(report, "a string");
     };
-    if text.chars().any(crate::name::is_invisible) {
+    if text.chars().any(crate::wording::is_invisible) {
         return value.refuse(report, "this holds characters that cannot be seen");
     }
     Some(text.as_ref().into())

@@ -7,9 +7,9 @@ use rmcp::model::{
 
 use crate::audit::Agent;
 use crate::gateway::Fault;
-use crate::name::is_invisible;
 use crate::wire::object::ObjectError;
 use crate::wire::{Object, Raw, revision};
+use crate::wording::visible;
 
 use super::reply;
 
@@ -88,7 +88,6 @@ fn agent(host: &str) -> Option<Agent> {
     let version = host.string("version").ok().flatten();
     let version = version.iter().flat_map(|version| ["/", version]);
     let spelled = std::iter::once(&*name).chain(version).flat_map(str::chars);
-    let visible = spelled.map(|c| if is_invisible(c) { '\u{FFFD}' } else { c });
-    let name: String = visible.take(AGENT_LIMIT).collect();
+    let name: String = spelled.map(visible).take(AGENT_LIMIT).collect();
     Some(Agent { name: name.into() })
 }

@@ -14,6 +14,7 @@ use crate::policy::{self, Decision, Permit, Refusal, Standing};
 use crate::upstream::{Answer, Progress, UpstreamError};
 use crate::wire::object::Object;
 use crate::wire::{Raw, method};
+use crate::wording::chain;
 
 use super::fault::{Fault, Refused};
 use super::fetch::Stage;
@@ -357,21 +358,6 @@ fn rpc_code(error: &Raw) -> Option<i32> {
         .get()
         .parse()
         .ok()
-}
-
-/// An error with its causes, in one line.
-pub(super) fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        let next = error.to_string();
-        if !text.contains(&next) {
-            text.push_str(": ");
-            text.push_str(&next);
-        }
-        cause = error.source();
-    }
-    text
 }
 
 /// A W3C trace id; the bytes of a random UUID are random enough and never all zero.

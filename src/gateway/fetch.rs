@@ -20,8 +20,8 @@ use crate::name::ServerName;
 use crate::principal::Identity;
 use crate::upstream::{Listing, UpstreamError};
 use crate::wire::Raw;
+use crate::wording::chain;
 
-use super::act::chain;
 use super::{Gateway, Server};
 
 /// The shortest time between two fetches of one server: a storm of changes costs one a second.

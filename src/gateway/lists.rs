@@ -12,8 +12,8 @@ use crate::policy::{Decision, Policy, Standing, Target, decide};
 use crate::principal::Scopes;
 use crate::wire::object::{Object, quoted};
 use crate::wire::{Raw, method};
+use crate::wording::chain;
 
-use super::act::chain;
 use super::fault::Fault;
 use super::{Gateway, Host, own};
 

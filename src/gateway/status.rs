@@ -15,8 +15,8 @@ use crate::login::{Keeping, NoGrant, SignedIn};
 use crate::name::ServerName;
 use crate::policy::{Decision, Target};
 use crate::upstream::Health;
+use crate::wording::chain;
 
-use super::act::chain;
 use super::fault::Fault;
 use super::fetch::Stage;
 use super::lists::Viewer;

@@ -7,9 +7,10 @@ use crate::audit::{Event, RefusalReason};
 use crate::login::{Grant, NoGrant, SignInError, Snapshot};
 use crate::policy::Policy;
 use crate::wire::Raw;
+use crate::wording::chain;
 
 use super::Gateway;
-use super::act::{Act, chain};
+use super::act::Act;
 use super::fault::Fault;
 
 impl Gateway {

@@ -9,7 +9,7 @@ use super::pattern::Pattern;
 use super::problem::{Place, Problem, Problems, Spanned, shown};
 use super::reader::{Members, Reader, hint};
 use super::yaml::{self, Node};
-use crate::name::is_invisible;
+use crate::wording::is_invisible;
 
 /// The only version there is.
 const VERSION: &str = "1.0";

@@ -16,6 +16,7 @@ use super::fault::UpstreamError;
 use super::link::Link;
 use super::{Health, Inner};
 use crate::login::Grant;
+use crate::wording::chain;
 
 /// A request that finds the server away tries by itself if the last attempt ended this long ago, or
 /// if trying costs nothing; else it fails at once with that attempt's reason.
@@ -188,7 +189,7 @@ impl Inner {
             return;
         }
         if !matches!(dial.state, State::Away(_)) {
-            tracing::warn!(server = %self.config.name, reason = why.chain(), "the server is away");
+            tracing::warn!(server = %self.config.name, reason = chain(&why), "the server is away");
         }
         let passes = why.passes();
         let now = Instant::now();
@@ -286,7 +287,7 @@ impl Inner {
                 revision: link.revision.into(),
             },
             State::Away(away) => Health::Down {
-                reason: away.why.chain(),
+                reason: chain(&away.why).into(),
                 retry_in: away.retry_at.saturating_duration_since(Instant::now()),
             },
         }

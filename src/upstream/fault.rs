@@ -217,21 +217,6 @@ impl UpstreamError {
             | Self::Stopping => self,
         }
     }
-
-    /// The error and its causes in one phrase.
-    pub(super) fn chain(&self) -> Box<str> {
-        let mut text = self.to_string();
-        let mut cause = std::error::Error::source(self);
-        while let Some(error) = cause {
-            let said = error.to_string();
-            if !text.ends_with(&said) {
-                text.push_str(": ");
-                text.push_str(&said);
-            }
-            cause = error.source();
-        }
-        text.into()
-    }
 }
 
 impl From<NoGrant> for UpstreamError {

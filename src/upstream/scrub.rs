@@ -9,8 +9,8 @@ use memchr::memmem;
 use serde_json::value::RawValue;
 
 use crate::login::Grant;
-use crate::name::is_invisible;
 use crate::wire::Raw;
+use crate::wording::is_invisible;
 
 /// The longest excerpt, in characters.
 const EXCERPT: usize = 200;

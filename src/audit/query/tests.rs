@@ -178,12 +178,3 @@ fn a_record_that_cannot_be_read_still_comes_out() {
     );
     assert_eq!(find(&reader, "10").unwrap()[0].row(), Row::default());
 }
-
-#[test]
-fn nothing_in_a_record_reaches_the_terminal_raw() {
-    assert!(matches!(terminal_safe("plain ä 漢"), Cow::Borrowed(_)));
-    assert_eq!(
-        terminal_safe("a\u{1b}[2J\nb\u{202e}c\u{9b}d\r\t"),
-        "a\\u{1b}[2J\\nb\\u{202e}c\\u{9b}d\\r\\t"
-    );
-}

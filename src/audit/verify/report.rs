@@ -9,6 +9,7 @@ use serde::{Serialize, Serializer};
 use super::super::checkpoint::NoteError;
 use super::super::reader::ReadError;
 use super::super::tree::Hash;
+use crate::wording::chain;
 
 /// What was found out about a log.
 #[derive(Debug, Clone, Default, Serialize)]
@@ -225,13 +226,6 @@ impl Report {
     }
 }
 
-fn chain(error: &dyn std::error::Error) -> String {
-    match error.source() {
-        Some(source) => format!("{error}: {}", chain(source)),
-        None => error.to_string(),
-    }
-}
-
 /// One sentence.
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -295,7 +289,7 @@ impl fmt::Display for Fault {
         }
         write!(f, "{}", self.damage)?;
         match &self.id {
-            Some(id) => write!(f, " (id {})", super::super::query::terminal_safe(id)),
+            Some(id) => write!(f, " (id {})", crate::wording::terminal_safe(id)),
             None => Ok(()),
         }
     }

@@ -3,8 +3,9 @@
 use std::borrow::Cow;
 use std::io::{self, Write};
 
-use crate::audit::query::{Entry, terminal_safe};
+use crate::audit::query::Entry;
 use crate::wire::Object;
+use crate::wording::terminal_safe;
 
 /// Prints lines under a heading; the widths are fixed, because lines are printed as they come.
 pub(super) struct Table {

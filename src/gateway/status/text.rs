@@ -129,12 +129,5 @@ fn listed(words: &[Box<str>]) -> String {
 
 /// What comes from outside cannot move the cursor or reorder a line.
 fn clean(text: &str) -> String {
-    let plain = |c: char| {
-        if crate::name::is_invisible(c) {
-            '\u{FFFD}'
-        } else {
-            c
-        }
-    };
-    text.chars().map(plain).collect()
+    text.chars().map(crate::wording::visible).collect()
 }

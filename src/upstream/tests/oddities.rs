@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::fake::*;
 use crate::upstream::{Answer, BadAnswer, ConnectFault, Health, UpstreamError};
+use crate::wording::chain;
 
 /// What comes of a call that is answered like this.
 async fn answer_to(reply: impl Fn(&Seen) -> Reply + Send + Sync + 'static) -> Answer {
@@ -356,6 +357,6 @@ async fn an_unknown_name_and_a_server_without_tls_are_told_apart() {
             .await
             .outcome
             .unwrap_err();
-        assert!(error.chain().contains(expected), "{}", error.chain());
+        assert!(chain(&error).contains(expected), "{}", chain(&error));
     }
 }

@@ -7,6 +7,7 @@ use tokio::time::Instant;
 
 use super::fake::*;
 use crate::upstream::{ConnectFault, Health, Listing, Notice, UpstreamError};
+use crate::wording::chain;
 
 #[tokio::test]
 async fn a_server_that_was_wanted_is_found_when_it_comes_back() {
@@ -129,7 +130,7 @@ async fn while_a_server_is_away_calls_fail_at_once_with_the_reason() {
             .await
             .outcome
             .unwrap_err();
-        assert_eq!(next.chain(), first.chain());
+        assert_eq!(chain(&next), chain(&first));
     }
     assert!(begun.elapsed() < Duration::from_millis(900));
     assert!(matches!(world.upstream.health(), Health::Down { .. }));
@@ -164,9 +165,9 @@ async fn a_server_that_accepts_and_is_silent_costs_only_itself() {
     let (listed, others) = meanwhile(Box::pin(world.upstream.list(Listing::Tools))).await;
     let error = listed.unwrap_err();
     assert!(
-        error.chain().contains("did not answer within 0.5 s"),
+        chain(&error).contains("did not answer within 0.5 s"),
         "{}",
-        error.chain()
+        chain(&error)
     );
     assert!(!error.may_have_run());
     assert!(others < Duration::from_millis(400), "{others:?}");
@@ -189,7 +190,7 @@ async fn a_black_hole_costs_only_itself() {
     let (answer, others) = meanwhile(Box::pin(world.upstream.send(call(), None, None))).await;
     let error = answer.outcome.unwrap_err();
     let expected = UpstreamError::Unreachable(ConnectFault::Slow(Duration::from_millis(500)));
-    assert_eq!(error.chain(), expected.chain());
+    assert_eq!(chain(&error), chain(&expected));
     assert!(!error.may_have_run());
     assert!(others < Duration::from_millis(400), "{others:?}");
 }

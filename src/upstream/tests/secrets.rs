@@ -3,6 +3,7 @@
 use super::fake::*;
 use crate::login::Grant;
 use crate::upstream::{Listing, Notice, UpstreamError};
+use crate::wording::chain;
 
 type Answering = Box<dyn Fn(&Seen) -> Reply + Send + Sync>;
 
@@ -157,7 +158,7 @@ async fn an_echoed_bearer_reaches_nobody() {
         let answer = world.upstream.send(call(), Some(&grant), Some(told)).await;
         let said = match &answer.outcome {
             Ok(Ok(raw) | Err(raw)) => raw.get().to_owned(),
-            Err(error) => format!("{} {error:?}", error.chain()),
+            Err(error) => format!("{} {error:?}", chain(&error)),
         };
         assert!(!said.contains("canary"), "{said}");
         assert!(said.contains("[REDACTED]"), "{said}");

@@ -4,6 +4,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use super::fake::*;
 use crate::login::Grant;
 use crate::upstream::{Health, Listing, Notice, UpstreamError};
+use crate::wording::chain;
 
 #[tokio::test]
 async fn a_session_is_opened_once_however_many_want_it() {
@@ -176,9 +177,9 @@ async fn a_failing_handshake_means_that_the_call_did_not_run() {
             .outcome
             .unwrap_err();
         assert!(
-            error.chain().contains(phrase),
+            chain(&error).contains(phrase),
             "{} / {phrase}",
-            error.chain()
+            chain(&error)
         );
         assert!(!error.may_have_run());
         assert!(matches!(world.upstream.health(), Health::Down { .. }));
