@@ -9,7 +9,9 @@ pub mod code;
 pub mod message;
 pub mod method;
 pub mod object;
+pub mod raw;
 pub mod revision;
 
-pub use message::{Id, Malformed, Message, Notification, Raw, Request, Response};
+pub use message::{Id, Malformed, Message, Notification, Request, Response};
 pub use object::Object;
+pub use raw::Raw;

@@ -116,7 +116,7 @@ impl Desk {
             request_id: uuid::Uuid::now_v7().to_string().into(),
             trace_id: "0af7651916cd43dd8448eb211c80319c".into(),
             method: "tools/call".into(),
-            params: serde_json::value::RawValue::from_string(params.into()).unwrap(),
+            params: chaperone::wire::Raw::parse(params).unwrap(),
             principal: Arc::clone(&self.principal),
             agent: Arc::new(Agent::default()),
         };

@@ -1,7 +1,5 @@
 //! Words the records of this process: what a call, its outcome, a refusal or an event says.
 
-use std::borrow::Cow;
-
 use super::entry::{Device, Draft, Fields};
 use super::key::Keys;
 use super::redact::{self, Redactor};
@@ -9,7 +7,7 @@ use super::{Agent, AuditSettings, Call, Event, Outcome, OutcomeStatus, RefusalRe
 use crate::name::ServerName;
 use crate::policy::{Permit, Refusal, Rule};
 use crate::principal::{Generation, Identity};
-use crate::wire::{Object, method};
+use crate::wire::{Object, Raw, method};
 
 /// Who asked for what: what an outcome repeats of its intent, so that it can be read alone.
 #[derive(Debug, Clone)]
@@ -122,8 +120,8 @@ impl Scribe {
     /// A permitted call.
     #[must_use]
     pub fn intent(&self, permit: &Permit, call: &Call, who: &Subject) -> Draft {
-        let shown = shown_params(&call.method, call.params.get());
-        let args = self.redactor.arguments(&shown);
+        let shown = shown_params(&call.method, &call.params);
+        let args = self.redactor.arguments(shown.get());
         let fields = Fields {
             kind: "intent",
             roles: Some(&call.principal.roles),
@@ -213,8 +211,8 @@ impl Scribe {
             return self.agent("refusal", &Agent::default());
         };
         let args = params.as_ref().map(|params| {
-            let shown = shown_params(method, params.get());
-            self.redactor.arguments(&shown)
+            let shown = shown_params(method, params);
+            self.redactor.arguments(shown.get())
         });
         let (decision, policy, reason) = worded(refusal);
         let reason = reason.map(|text| self.redactor.text(text));
@@ -272,15 +270,13 @@ fn tool_name<'a>(method: &str, target: &'a str) -> Option<&'a str> {
 
 /// What a record shows of `params`: a tool's arguments, else everything but `_meta`, which is the
 /// protocol's.
-fn shown_params<'a>(method: &str, params: &'a str) -> Cow<'a, str> {
-    let Ok(object) = Object::parse(params, &[]) else {
-        return params.into();
+fn shown_params(method: &str, params: &Raw) -> Raw {
+    let Ok(object) = Object::of(params, &[]) else {
+        return params.clone();
     };
     if method == method::TOOLS_CALL {
-        return object.get("arguments").map_or("{}", |raw| raw.get()).into();
+        let arguments = object.get("arguments");
+        return arguments.cloned().unwrap_or_else(Raw::empty_object);
     }
-    match object.get("_meta") {
-        Some(_) => object.with("_meta", None).into(),
-        None => params.into(),
-    }
+    object.with("_meta", None)
 }

@@ -3,8 +3,7 @@
 use std::borrow::Cow;
 
 use crate::name::{ExposedName, ServerName, ToolName};
-use crate::wire::Raw;
-use crate::wire::object::{Object, quoted};
+use crate::wire::{Object, Raw};
 
 use super::{Lists, RawLists};
 
@@ -16,7 +15,7 @@ pub struct Tool {
     /// The name that hosts see.
     pub exposed: ExposedName,
     /// The whole definition under the exposed name; every other byte is the server's.
-    pub definition: Box<str>,
+    pub definition: Raw,
     /// The server's description, for searching.
     pub description: Box<str>,
 }
@@ -29,7 +28,7 @@ pub struct Prompt {
     /// The name that hosts see.
     pub exposed: ExposedName,
     /// The whole definition under the exposed name.
-    pub definition: Box<str>,
+    pub definition: Raw,
 }
 
 /// A resource or a template.
@@ -38,7 +37,7 @@ pub struct Resource {
     /// Its URI (or URI template) at the server.
     pub uri: Box<str>,
     /// The whole definition as the server gave it.
-    pub definition: Box<str>,
+    pub definition: Raw,
 }
 
 /// Something that a server offers and that cannot be shown.
@@ -53,7 +52,7 @@ pub struct Dropped {
 /// Reads all lists of a server.
 pub(super) fn read(server: &ServerName, raw: &RawLists, limit: usize) -> Lists {
     let mut dropped = Vec::new();
-    let mut named = |raws: &[Raw]| -> Vec<(ToolName, ExposedName, Box<str>, Box<str>)> {
+    let mut named = |raws: &[Raw]| -> Vec<Named> {
         raws.iter()
             .filter_map(|raw| keep(read_named(server, raw, limit), &mut dropped))
             .collect()
@@ -94,14 +93,14 @@ fn keep<T>(item: Result<T, Dropped>, dropped: &mut Vec<Dropped>) -> Option<T> {
     item.map_err(|reason| dropped.push(reason)).ok()
 }
 
-type Named = (ToolName, ExposedName, Box<str>, Box<str>);
+type Named = (ToolName, ExposedName, Raw, Box<str>);
 
 fn read_named(server: &ServerName, raw: &Raw, limit: usize) -> Result<Named, Dropped> {
     let object = open(raw)?;
     let name = text(&object, "name")?;
     let tool = ToolName::parse(&name).map_err(|error| drop_it(&name, &error.to_string()))?;
     let exposed = ExposedName::join(server, &tool, limit);
-    let definition = object.with("name", Some(&quoted(exposed.as_str()))).into();
+    let definition = object.with("name", Some(&Raw::string(exposed.as_str())));
     let description = object
         .string("description")
         .ok()
@@ -122,13 +121,13 @@ fn read_placed(raw: &Raw, key: &'static str) -> Result<Resource, Dropped> {
     }
     Ok(Resource {
         uri: uri.into(),
-        definition: raw.get().into(),
+        definition: raw.clone(),
     })
 }
 
 fn open(raw: &Raw) -> Result<Object<'_>, Dropped> {
-    Object::parse(
-        raw.get(),
+    Object::of(
+        raw,
         &["name", "uri", "uriTemplate", "description", "inputSchema"],
     )
     .map_err(|error| drop_it("(unreadable)", &error.to_string()))

@@ -1,7 +1,7 @@
 use super::*;
 
 fn raw(text: &str) -> Raw {
-    serde_json::value::RawValue::from_string(text.to_owned()).unwrap()
+    Raw::parse(text).unwrap()
 }
 
 fn server(text: &str) -> ServerName {
@@ -24,7 +24,7 @@ fn definitions_keep_every_byte_but_the_name() {
     let (owner, tool) = catalog.tool("db__query").unwrap();
     assert_eq!(owner.as_str(), "db");
     assert_eq!(
-        &*tool.definition,
+        tool.definition.get(),
         text.replace("\"query\"", "\"db__query\"")
     );
 }

@@ -4,7 +4,6 @@ use std::io::{IsTerminal, Read as _};
 
 use clap::Args;
 use serde::Deserialize;
-use serde_json::value::RawValue;
 use tokio::sync::mpsc;
 
 use super::console::{Console, lines_safe};
@@ -12,7 +11,6 @@ use super::failure::{Failure, exit};
 use crate::app::App;
 use crate::audit::Agent;
 use crate::gateway::Host;
-use crate::wire::object::quoted;
 use crate::wire::{Raw, method};
 use crate::wording::terminal_safe;
 
@@ -36,9 +34,9 @@ pub struct CallArgs {
 
 /// What is read of a result to show it to a person.
 #[derive(Deserialize)]
-struct Shown<'a> {
-    #[serde(default, borrow)]
-    content: Vec<&'a RawValue>,
+struct Shown {
+    #[serde(default)]
+    content: Vec<Raw>,
     #[serde(default, rename = "isError")]
     is_error: bool,
 }
@@ -72,19 +70,15 @@ fn params(args: &CallArgs) -> Result<Raw, Failure> {
         Some(text) => text.to_owned(),
     };
     let wrong = |error| Failure::new(exit::USAGE, format!("the arguments are not JSON: {error}"));
-    let given: &RawValue = serde_json::from_str(&given).map_err(wrong)?;
-    if !given.get().starts_with('{') {
+    let given = Raw::parse(&given).map_err(wrong)?;
+    if !given.is_object() {
         return Err(Failure::new(
             exit::USAGE,
             "the arguments are not a JSON object",
         ));
     }
-    let params = format!(
-        "{{\"name\":{},\"arguments\":{}}}",
-        quoted(&args.tool),
-        given.get()
-    );
-    RawValue::from_string(params).map_err(wrong)
+    let name = Raw::empty_object().with("name", &Raw::string(&args.tool));
+    Ok(name.with("arguments", &given))
 }
 
 fn read_all() -> Result<String, Failure> {
@@ -104,7 +98,7 @@ fn read_all() -> Result<String, Failure> {
 
 /// A result that says `isError` is one that failed.
 fn show(args: &CallArgs, result: &Raw, console: &mut Console) -> Result<u8, Failure> {
-    let shown: Option<Shown<'_>> = serde_json::from_str(result.get()).ok();
+    let shown: Option<Shown> = serde_json::from_str(result.get()).ok();
     let code = match &shown {
         Some(Shown { is_error: true, .. }) => exit::FAILED,
         Some(_) | None => exit::DONE,

@@ -32,12 +32,12 @@ impl Hello {
     /// Reads the parameters of `initialize`. A host that names no revision gets the newest.
     pub(super) fn read(params: &Raw) -> Result<Self, Fault> {
         let unreadable = |error: ObjectError| Fault::BadParams(error.to_string().into());
-        let params = Object::parse(params.get(), &["protocolVersion", "clientInfo"]);
+        let params = Object::of(params, &["protocolVersion", "clientInfo"]);
         let params = params.map_err(unreadable)?;
         let asked = params.string("protocolVersion").map_err(unreadable)?;
         Ok(Self {
             revision: revision::negotiate(&asked.unwrap_or_default()),
-            agent: params.get("clientInfo").and_then(|host| agent(host.get())),
+            agent: params.get("clientInfo").and_then(agent),
         })
     }
 
@@ -82,8 +82,8 @@ fn prompts() -> PromptsCapability {
 
 /// `name/version` of `clientInfo`, fit to be recorded and shown. What cannot be read is left out:
 /// it is said by the host of itself and proves nothing.
-fn agent(host: &str) -> Option<Agent> {
-    let host = Object::parse(host, &["name", "version"]).ok()?;
+fn agent(host: &Raw) -> Option<Agent> {
+    let host = Object::of(host, &["name", "version"]).ok()?;
     let name = host.string("name").ok()??;
     let version = host.string("version").ok().flatten();
     let version = version.iter().flat_map(|version| ["/", version]);

@@ -4,7 +4,6 @@ use std::borrow::Cow;
 
 use rmcp::model::{CallToolResult, ContentBlock, ErrorCode, ErrorData};
 use serde::Serialize;
-use serde_json::value::{RawValue, to_raw_value};
 
 use crate::gateway::Fault;
 use crate::gateway::fault::Kind;
@@ -105,11 +104,11 @@ fn failed(fault: &Fault) -> Raw {
 
 /// An object without members.
 pub(super) fn empty() -> Raw {
-    raw(&serde_json::Map::new())
+    Raw::empty_object()
 }
 
 /// A value as JSON; those that are made here are text, numbers and objects of them, which always
 /// can be.
 pub(super) fn raw(value: &impl Serialize) -> Raw {
-    to_raw_value(value).unwrap_or_else(|_| RawValue::NULL.to_owned())
+    Raw::of(value).unwrap_or_else(|_| Raw::empty_object())
 }

@@ -212,6 +212,6 @@ impl<B: Backend> Session<B> {
 
 /// The request that a cancellation means.
 fn withdrawn(params: &Raw) -> Option<Id> {
-    let params = Object::parse(params.get(), &["requestId"]).ok()?;
+    let params = Object::of(params, &["requestId"]).ok()?;
     Id::from_raw(params.get("requestId")?)
 }

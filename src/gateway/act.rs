@@ -343,7 +343,7 @@ fn is_tool_error(result: &Raw) -> bool {
     if !holds("isError") && !holds("\\u") {
         return false;
     }
-    let Ok(object) = Object::parse(result.get(), &[]) else {
+    let Ok(object) = Object::of(result, &[]) else {
         return false;
     };
     object
@@ -352,12 +352,7 @@ fn is_tool_error(result: &Raw) -> bool {
 }
 
 fn rpc_code(error: &Raw) -> Option<i32> {
-    Object::parse(error.get(), &[])
-        .ok()?
-        .get("code")?
-        .get()
-        .parse()
-        .ok()
+    Object::of(error, &[]).ok()?.get("code")?.get().parse().ok()
 }
 
 /// A W3C trace id; the bytes of a random UUID are random enough and never all zero.

@@ -37,7 +37,7 @@ impl Gateway {
             let servers = gateway.parts.servers.iter();
             futures_util::future::join_all(servers.map(|server| gateway.apply_level(server))).await;
         });
-        super::route::raw("{}".to_owned())
+        Ok(Raw::empty_object())
     }
 
     /// Passes the level to a server that has said that it keeps one.
@@ -86,5 +86,5 @@ impl Gateway {
 }
 
 fn has_logging(capabilities: &Raw) -> bool {
-    Object::parse(capabilities.get(), &[]).is_ok_and(|object| object.get("logging").is_some())
+    Object::of(capabilities, &[]).is_ok_and(|object| object.get("logging").is_some())
 }

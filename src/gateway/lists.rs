@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use serde_json::value::RawValue;
 use tokio::time::Instant;
 
 use crate::catalog::{Lists, Tool};
@@ -10,8 +9,8 @@ use crate::login::Snapshot;
 use crate::name::ServerName;
 use crate::policy::{Decision, Policy, Standing, Target, decide};
 use crate::principal::Scopes;
-use crate::wire::object::{Object, quoted};
-use crate::wire::{Raw, method};
+use crate::wire::raw::List;
+use crate::wire::{Object, Raw, method};
 use crate::wording::chain;
 
 use super::fault::Fault;
@@ -63,7 +62,7 @@ impl Gateway {
         let viewer = self.viewing().await;
         let mut list = List::of("tools");
         for tool in own::definitions() {
-            list.add(tool.get());
+            list.add(tool);
         }
         if let Some(viewer) = viewer {
             self.catalog(|catalog| {
@@ -76,7 +75,7 @@ impl Gateway {
                 }
             });
         }
-        list.done()
+        Ok(list.done())
     }
 
     pub(super) async fn list_prompts(&self, host: &Host) -> Result<Raw, Fault> {
@@ -93,7 +92,7 @@ impl Gateway {
                 }
             });
         }
-        list.done()
+        Ok(list.done())
     }
 
     pub(super) async fn list_resources(&self) -> Result<Raw, Fault> {
@@ -126,7 +125,7 @@ impl Gateway {
                 }
             });
         }
-        list.done()
+        Ok(list.done())
     }
 
     /// The tools of a server that lists show.
@@ -163,7 +162,7 @@ impl Gateway {
         let renamed = self.catalog(|catalog| {
             super::uris::rename(result.get(), |uri| catalog.exposed_uri(server, uri))
         });
-        match renamed.map(RawValue::from_string) {
+        match renamed.map(|text| Raw::parse(&text)) {
             Some(Ok(renamed)) => renamed,
             Some(Err(error)) => {
                 tracing::error!(error = chain(&error), "a result could not be renamed");
@@ -181,45 +180,10 @@ fn known(catalog: &crate::catalog::Catalog) -> impl Iterator<Item = (&ServerName
 }
 
 /// A definition under the URI that hosts know.
-fn placed<'a>(
-    definition: &'a str,
-    key: &'static str,
-    own: &str,
-    exposed: &str,
-) -> std::borrow::Cow<'a, str> {
-    if own == exposed {
-        return definition.into();
-    }
-    match Object::parse(definition, &[]) {
-        Ok(object) => object.with(key, Some(&quoted(exposed))).into(),
+fn placed(definition: &Raw, key: &'static str, own: &str, exposed: &str) -> Raw {
+    match Object::of(definition, &[]) {
+        Ok(object) if own != exposed => object.with(key, Some(&Raw::string(exposed))),
         // The catalogue keeps objects only.
-        Err(_) => definition.into(),
-    }
-}
-
-/// A list result under way.
-struct List {
-    text: String,
-    empty: bool,
-}
-
-impl List {
-    fn of(key: &str) -> Self {
-        Self {
-            text: format!("{{\"{key}\":["),
-            empty: true,
-        }
-    }
-
-    fn add(&mut self, item: &str) {
-        if !std::mem::replace(&mut self.empty, false) {
-            self.text.push(',');
-        }
-        self.text.push_str(item);
-    }
-
-    fn done(mut self) -> Result<Raw, Fault> {
-        self.text.push_str("]}");
-        super::route::raw(self.text)
+        Ok(_) | Err(_) => definition.clone(),
     }
 }

@@ -5,8 +5,7 @@ use tokio::sync::mpsc;
 use crate::name::ServerName;
 use crate::policy::Target;
 use crate::upstream::Notice;
-use crate::wire::object::{Object, quoted};
-use crate::wire::{Raw, method};
+use crate::wire::{Object, Raw, method};
 
 use super::Gateway;
 
@@ -39,7 +38,7 @@ impl Gateway {
 
     /// A resource changed: hosts hear of it under the URI that they know, if they may see it.
     async fn updated(&self, server: &ServerName, params: &Raw) {
-        let Ok(object) = Object::parse(params.get(), &["uri"]) else {
+        let Ok(object) = Object::of(params, &["uri"]) else {
             return;
         };
         let Ok(Some(uri)) = object.string("uri") else {
@@ -53,10 +52,8 @@ impl Gateway {
             return;
         }
         let exposed = self.catalog(|catalog| catalog.exposed_uri(server, &uri).into_owned());
-        let params = object.with("uri", Some(&quoted(&exposed)));
-        if let Ok(params) = super::route::raw(params) {
-            self.tell(method::RESOURCE_UPDATED, Some(&params));
-        }
+        let params = object.with("uri", Some(&Raw::string(&exposed)));
+        self.tell(method::RESOURCE_UPDATED, Some(&params));
     }
 
     /// Tells every host that all lists may be others now.

@@ -6,16 +6,15 @@ use std::sync::OnceLock;
 use memchr::memmem;
 use rmcp::model::{JsonObject, Tool, ToolAnnotations};
 use serde_json::json;
-use serde_json::value::to_raw_value;
 
 use crate::catalog::search;
 use crate::name::ExposedName;
 use crate::upstream::Progress;
-use crate::wire::object::{Object, quoted};
-use crate::wire::{Raw, method};
+use crate::wire::raw::List;
+use crate::wire::{Object, Raw, method};
 
 use super::fault::Fault;
-use super::route::{open, raw, required};
+use super::route::{open, required};
 use super::{Gateway, Host};
 
 /// What all of our names begin with.
@@ -46,8 +45,8 @@ impl OwnCall {
         let Some(own) = Own::ALL.iter().find(|own| own.exposed().as_str() == name) else {
             return Ok(None);
         };
-        let empty = Object::parse("{}", &[]).map_err(|error| bad(&error.to_string()))?;
-        let arguments = object.get("arguments").map_or(Ok(empty), open)?;
+        let none = Raw::empty_object();
+        let arguments = open(object.get("arguments").unwrap_or(&none))?;
         Ok(Some(match own {
             Own::SignIn => Self::SignIn,
             Own::Status => Self::Status,
@@ -79,10 +78,10 @@ fn inner(outer: &Object<'_>, arguments: &Object<'_>) -> Result<Raw, Fault> {
     if Own::ALL.iter().any(|own| own.exposed().as_str() == name) {
         return Err(bad("chaperone's own tools are called directly"));
     }
-    let given = arguments.get("arguments").map_or("{}", |given| given.get());
-    let renamed = outer.with("name", Some(&quoted(&name)));
-    let renamed = raw(renamed)?;
-    raw(open(&renamed)?.with("arguments", Some(given)))
+    let none = Raw::empty_object();
+    let given = arguments.get("arguments").unwrap_or(&none);
+    let renamed = outer.with("name", Some(&Raw::string(&name)));
+    Ok(renamed.with("arguments", given))
 }
 
 fn bad(why: &str) -> Fault {
@@ -97,8 +96,11 @@ impl Gateway {
         progress: Option<Progress>,
     ) -> Result<Raw, Fault> {
         match call {
-            OwnCall::SignIn => text(&self.sign_in().await),
-            OwnCall::Status => text(&self.report(self.parts.list_budget).await.to_string()),
+            OwnCall::SignIn => Ok(text(&self.sign_in().await)),
+            OwnCall::Status => {
+                let report = self.report(self.parts.list_budget).await;
+                Ok(text(&report.to_string()))
+            }
             OwnCall::FindTools { query, limit } => self.find_tools(host, &query, limit).await,
             OwnCall::CallTool { params } => {
                 self.call(host, method::TOOLS_CALL, &params, progress).await
@@ -140,29 +142,31 @@ impl Gateway {
                 .collect::<Vec<_>>()
         });
         if definitions.is_empty() {
-            return text(
+            return Ok(text(
                 "No tool fits. Try other words, or none for all tools; `chaperone__status` says \
                  which servers are missing and why.",
-            );
+            ));
         }
         let head = "Call these with chaperone__call_tool {\"name\": ..., \"arguments\": {...}}:";
-        text(&format!("{head}\n{}", definitions.join("\n")))
+        let definitions: Vec<&str> = definitions.iter().map(Raw::get).collect();
+        Ok(text(&format!("{head}\n{}", definitions.join("\n"))))
     }
 }
 
 /// A result of one text.
-fn text(text: &str) -> Result<Raw, Fault> {
-    raw(format!(
-        "{{\"content\":[{{\"type\":\"text\",\"text\":{}}}]}}",
-        quoted(text)
-    ))
+fn text(text: &str) -> Raw {
+    let block = Raw::empty_object().with("type", &Raw::string("text"));
+    let block = block.with("text", &Raw::string(text));
+    let mut content = List::of("content");
+    content.add(&block);
+    content.done()
 }
 
 /// The definitions as hosts are shown them.
 pub(super) fn definitions() -> &'static [Raw] {
     static DEFINITIONS: OnceLock<Vec<Raw>> = OnceLock::new();
     DEFINITIONS.get_or_init(|| {
-        let tools = Own::ALL.iter().map(|own| to_raw_value(&own.tool()));
+        let tools = Own::ALL.iter().map(|own| Raw::of(&own.tool()));
         tools.filter_map(Result::ok).collect()
     })
 }

@@ -2,12 +2,10 @@
 
 use std::borrow::Cow;
 
-use serde_json::value::RawValue;
-
 use crate::catalog::Catalog;
 use crate::name::{ServerName, ToolName};
 use crate::policy::Target;
-use crate::wire::object::{Object, ObjectError, quoted};
+use crate::wire::object::{Object, ObjectError};
 use crate::wire::{Raw, method};
 
 use super::fault::{Fault, Kind};
@@ -62,8 +60,8 @@ impl What {
 }
 
 /// Opens parameters strictly.
-pub(super) fn open(params: &RawValue) -> Result<Object<'_>, Fault> {
-    Object::parse(params.get(), &GUARDED).map_err(|error| bad(&error))
+pub(super) fn open(params: &Raw) -> Result<Object<'_>, Fault> {
+    Object::of(params, &GUARDED).map_err(|error| bad(&error))
 }
 
 fn bad(error: &ObjectError) -> Fault {
@@ -80,7 +78,7 @@ pub(super) fn required<'a>(object: &Object<'a>, key: &'static str) -> Result<Cow
 pub(super) fn tool(catalog: &Catalog, params: &Object<'_>, asked: &str) -> Result<Route, Fault> {
     if params
         .get("arguments")
-        .is_some_and(|arguments| !arguments.get().starts_with('{'))
+        .is_some_and(|arguments| !arguments.is_object())
     {
         return Err(Fault::BadParams("\"arguments\" is not an object".into()));
     }
@@ -90,12 +88,12 @@ pub(super) fn tool(catalog: &Catalog, params: &Object<'_>, asked: &str) -> Resul
         server: server.clone(),
         what: What::Tool(tool.name.clone()),
         asked: asked.into(),
-        params: raw(params.with("name", Some(&quoted(tool.name.as_str()))))?,
+        params: params.with("name", Some(&Raw::string(tool.name.as_str()))),
     })
 }
 
 /// Finds the server of a request that names a prompt or a resource.
-pub(super) fn other(catalog: &Catalog, method: &str, params: &RawValue) -> Result<Route, Fault> {
+pub(super) fn other(catalog: &Catalog, method: &str, params: &Raw) -> Result<Route, Fault> {
     let object = open(params)?;
     match method {
         method::PROMPTS_GET => prompt(catalog, &object),
@@ -115,7 +113,7 @@ fn prompt(catalog: &Catalog, params: &Object<'_>) -> Result<Route, Fault> {
         server: server.clone(),
         what: What::Prompt(prompt.name.as_str().into()),
         asked: asked.as_ref().into(),
-        params: raw(params.with("name", Some(&quoted(prompt.name.as_str()))))?,
+        params: params.with("name", Some(&Raw::string(prompt.name.as_str()))),
     })
 }
 
@@ -125,7 +123,7 @@ fn resource(catalog: &Catalog, params: &Object<'_>) -> Result<Route, Fault> {
     let (server, own) = catalog.locate(&asked).ok_or_else(unknown)?;
     Ok(Route {
         server: server.clone(),
-        params: raw(params.with("uri", Some(&quoted(&own))))?,
+        params: params.with("uri", Some(&Raw::string(&own))),
         what: What::Resource(own),
         asked: asked.as_ref().into(),
     })
@@ -144,12 +142,7 @@ fn completion(catalog: &Catalog, params: &Object<'_>) -> Result<Route, Fault> {
         }
     };
     Ok(Route {
-        params: raw(params.with("ref", Some(found.params.get())))?,
+        params: params.with("ref", Some(&found.params)),
         ..found
     })
-}
-
-/// Text that was assembled from valid parts is valid; anything else is refused all the same.
-pub(super) fn raw(text: String) -> Result<Raw, Fault> {
-    RawValue::from_string(text).map_err(|error| Fault::BadParams(error.to_string().into()))
 }

@@ -3,8 +3,6 @@
 
 use std::sync::Arc;
 
-use serde_json::value::RawValue;
-
 use super::deadline::Deadline;
 use super::exchange::{Exchange, Verdict};
 use super::fault::UpstreamError;
@@ -13,12 +11,13 @@ use super::link::Link;
 use super::{Answer, Inner, Progress, frame};
 use crate::config::ServerAuth;
 use crate::login::{Grant, NoGrant};
+use crate::wire::Raw;
 
 /// What is asked.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Ask<'a> {
     pub(super) method: &'a str,
-    pub(super) params: Option<&'a RawValue>,
+    pub(super) params: Option<&'a Raw>,
     pub(super) trace: Trace<'a>,
     pub(super) progress: Option<&'a Progress>,
     pub(super) deadline: Deadline,

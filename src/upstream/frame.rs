@@ -1,15 +1,13 @@
 //! The messages that go to a server, as bytes; and what its errors say.
 
-use bytes::Bytes;
-use serde_json::value::RawValue;
-
 use super::fault::{Said, UpstreamError};
 use super::scrub;
 use crate::wire::{Id, Object, Raw, code, method, object::quoted, revision};
+use bytes::Bytes;
 
 /// A request. The parameters are copied as they are, so that what was decided on is what is sent.
-pub(super) fn request(id: u64, method: &str, params: Option<&RawValue>) -> Bytes {
-    let params = params.map_or("{}", RawValue::get);
+pub(super) fn request(id: u64, method: &str, params: Option<&Raw>) -> Bytes {
+    let params = params.map_or("{}", Raw::get);
     let mut body = Vec::with_capacity(params.len() + method.len() + 80);
     body.extend_from_slice(br#"{"jsonrpc":"2.0","id":"#);
     body.extend_from_slice(id.to_string().as_bytes());
@@ -59,7 +57,7 @@ pub(super) fn reply(id: &Id, asked: &str) -> Bytes {
 
 /// What a JSON-RPC error object says.
 pub(super) fn refused(error: &Raw) -> UpstreamError {
-    let object = Object::parse(error.get(), &[]).ok();
+    let object = Object::of(error, &[]).ok();
     let code = object.as_ref().and_then(|object| object.get("code"));
     let code = code.and_then(|raw| raw.get().parse().ok()).unwrap_or(0);
     let message = object

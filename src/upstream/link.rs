@@ -138,7 +138,7 @@ impl Inner {
 fn read(result: &Raw, session: Option<&HeaderValue>, tasks: Tasks) -> Result<Link, UpstreamError> {
     const KEYS: [&str; 3] = ["protocolVersion", "capabilities", "serverInfo"];
     let lacks = |what| move |_| UpstreamError::from(BadAnswer::Lacks(what));
-    let object = Object::parse(result.get(), &KEYS).map_err(lacks("result"))?;
+    let object = Object::of(result, &KEYS).map_err(lacks("result"))?;
     let said = object
         .string("protocolVersion")
         .map_err(lacks("protocolVersion"))?;
@@ -147,17 +147,15 @@ fn read(result: &Raw, session: Option<&HeaderValue>, tasks: Tasks) -> Result<Lin
     let revision = known.ok_or_else(|| UpstreamError::Revision(scrub::clean(&said)))?;
     let capabilities = object.get("capabilities");
     let offered = match capabilities {
-        Some(raw) => Object::parse(raw.get(), &[]).map_err(lacks("capabilities"))?,
+        Some(raw) => Object::of(raw, &[]).map_err(lacks("capabilities"))?,
         None => return Err(BadAnswer::Lacks("capabilities").into()),
     };
     let has = |name| offered.get(name).is_some_and(|raw| raw.get() != "null");
     Ok(Link {
         heads: Heads::opened(revision, session),
         revision,
-        server_info: object
-            .get("serverInfo")
-            .and_then(|raw| server_info(raw.get())),
-        capabilities: capabilities.map(ToOwned::to_owned),
+        server_info: object.get("serverInfo").and_then(server_info),
+        capabilities: capabilities.cloned(),
         offers: Offers {
             tools: has("tools"),
             resources: has("resources"),
@@ -169,8 +167,8 @@ fn read(result: &Raw, session: Option<&HeaderValue>, tasks: Tasks) -> Result<Lin
 }
 
 /// `name version`, for people; nothing is ever decided on it.
-fn server_info(raw: &str) -> Option<Box<str>> {
-    let object = Object::parse(raw, &["name", "version"]).ok()?;
+fn server_info(raw: &Raw) -> Option<Box<str>> {
+    let object = Object::of(raw, &["name", "version"]).ok()?;
     let name = object.string("name").ok()??;
     let version = object.string("version").ok().flatten().unwrap_or_default();
     Some(scrub::clean(&format!("{name} {version}")))

@@ -3,15 +3,13 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use serde_json::value::RawValue;
-
 use super::ask::Ask;
 use super::deadline::Deadline;
 use super::fault::{BadAnswer, BadList, UpstreamError};
 use super::head::Trace;
 use super::{Inner, Listing, body, frame};
 use crate::login::Grant;
-use crate::wire::{Object, Raw, code, method, object::quoted};
+use crate::wire::{Object, Raw, code, method};
 
 /// The longest list.
 const PAGES: usize = 100;
@@ -38,7 +36,7 @@ fn names(what: Listing) -> Names {
 struct Page {
     items: Vec<Raw>,
     /// The next one's cursor, as it is sent back.
-    next: Option<String>,
+    next: Option<Raw>,
 }
 
 impl Inner {
@@ -55,7 +53,7 @@ impl Inner {
         let mut cursor = None;
         for _page in 0..PAGES {
             let page = self
-                .page(what, cursor.as_deref(), who.clone(), deadline)
+                .page(what, cursor.as_ref(), who.clone(), deadline)
                 .await?;
             size += page
                 .items
@@ -72,7 +70,7 @@ impl Inner {
             let Some(next) = page.next else {
                 return Ok(list);
             };
-            if !cursors.insert(next.clone()) {
+            if !cursors.insert(next.get().to_owned()) {
                 return Err(UpstreamError::BadList(BadList::Loop));
             }
             cursor = Some(next);
@@ -83,19 +81,18 @@ impl Inner {
     async fn page(
         self: &Arc<Self>,
         what: Listing,
-        cursor: Option<&str>,
+        cursor: Option<&Raw>,
         who: Option<Arc<Grant>>,
         deadline: Deadline,
     ) -> Result<Page, UpstreamError> {
         let names = names(what);
-        let params = cursor
-            .and_then(|cursor| RawValue::from_string(format!(r#"{{"cursor":{cursor}}}"#)).ok());
+        let params = cursor.map(|cursor| Raw::empty_object().with("cursor", cursor));
         // Lists are no records; their names are for the gateway's log alone.
         let request_id = uuid::Builder::from_random_bytes(random()).into_uuid();
         let trace_id = format!("{:032x}", u128::from_be_bytes(random()).max(1));
         let ask = Ask {
             method: names.method,
-            params: params.as_deref(),
+            params: params.as_ref(),
             trace: Trace {
                 request_id: &request_id.to_string(),
                 trace_id: &trace_id,
@@ -118,7 +115,7 @@ impl Inner {
 
 fn read(result: &Raw, names: &Names) -> Result<Page, BadAnswer> {
     let lacks = |_| BadAnswer::Lacks(names.items);
-    let object = Object::parse(result.get(), &["nextCursor"]).map_err(lacks)?;
+    let object = Object::of(result, &["nextCursor"]).map_err(lacks)?;
     let items = object
         .get(names.items)
         .ok_or(BadAnswer::Lacks(names.items))?;
@@ -127,12 +124,12 @@ fn read(result: &Raw, names: &Names) -> Result<Page, BadAnswer> {
             let cursor = object.string("nextCursor");
             cursor
                 .map_err(|_| BadAnswer::Lacks("nextCursor"))?
-                .map(|text| quoted(&text))
+                .map(|text| Raw::string(&text))
         }
         Some(_) | None => None,
     };
     Ok(Page {
-        items: serde_json::from_str(items.get()).map_err(|_| BadAnswer::Lacks(names.items))?,
+        items: items.items().ok_or(BadAnswer::Lacks(names.items))?,
         next,
     })
 }

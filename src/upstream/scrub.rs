@@ -5,12 +5,10 @@
 
 use std::sync::Arc;
 
-use memchr::memmem;
-use serde_json::value::RawValue;
-
 use crate::login::Grant;
 use crate::wire::Raw;
 use crate::wording::is_invisible;
+use memchr::memmem;
 
 /// The longest excerpt, in characters.
 const EXCERPT: usize = 200;
@@ -35,7 +33,7 @@ impl Scrubber {
     /// The same JSON without the bearer.
     pub(super) fn raw(&self, raw: Raw) -> Raw {
         match self.without_token(raw.get()) {
-            Some(text) => RawValue::from_string(text).unwrap_or_else(|_| RawValue::NULL.to_owned()),
+            Some(text) => Raw::parse(&text).unwrap_or_else(|_| Raw::empty_object()),
             None => raw,
         }
     }
@@ -84,8 +82,7 @@ mod tests {
 
     #[test]
     fn an_echoed_bearer_is_taken_out_and_nothing_else_changes() {
-        let raw =
-            RawValue::from_string(r#"{ "a": "Bearer tok.en-1", "n": 1e400 }"#.into()).unwrap();
+        let raw = Raw::parse(r#"{ "a": "Bearer tok.en-1", "n": 1e400 }"#).unwrap();
         let clean = scrubber("tok.en-1").raw(raw);
         assert_eq!(clean.get(), r#"{ "a": "Bearer [REDACTED]", "n": 1e400 }"#);
     }

@@ -2,13 +2,9 @@
 
 use std::fmt;
 
-use serde_json::value::RawValue;
-
 use super::code;
-use super::object::{Object, ObjectError, quoted};
-
-/// JSON text that is passed on as it came.
-pub type Raw = Box<RawValue>;
+use super::object::{Object, quoted, string_end};
+use super::raw::Raw;
 
 /// The deepest nesting of arrays and objects that is accepted.
 const DEPTH_LIMIT: usize = 256;
@@ -16,32 +12,32 @@ const KEYS: [&str; 6] = ["jsonrpc", "id", "method", "params", "result", "error"]
 
 /// A request's identity: a string or a number, in the sender's own spelling.
 #[derive(Clone)]
-pub struct Id(Raw);
+pub struct Id(Box<str>);
 
 impl Id {
     /// The identity as JSON.
     #[must_use]
     pub fn as_json(&self) -> &str {
-        self.0.get()
+        &self.0
     }
 
     /// The identity as a number of our own making, if it is one.
     #[must_use]
     pub fn as_number(&self) -> Option<u64> {
-        self.0.get().parse().ok()
+        self.0.parse().ok()
     }
 
     /// Reads a string or a number.
     #[must_use]
-    pub fn from_raw(raw: &RawValue) -> Option<Self> {
+    pub fn from_raw(raw: &Raw) -> Option<Self> {
         let first = *raw.get().as_bytes().first()?;
-        (first == b'"' || first == b'-' || first.is_ascii_digit()).then(|| Self(raw.to_owned()))
+        (first == b'"' || first == b'-' || first.is_ascii_digit()).then(|| Self(raw.get().into()))
     }
 }
 
 impl PartialEq for Id {
     fn eq(&self, other: &Self) -> bool {
-        self.0.get() == other.0.get()
+        self.0 == other.0
     }
 }
 
@@ -49,13 +45,13 @@ impl Eq for Id {}
 
 impl std::hash::Hash for Id {
     fn hash<H: std::hash::Hasher>(&self, state: &mut H) {
-        self.0.get().hash(state);
+        self.0.hash(state);
     }
 }
 
 impl fmt::Debug for Id {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.0.get())
+        f.write_str(&self.0)
     }
 }
 
@@ -139,14 +135,18 @@ impl Message {
             let reason = "batches are not supported; send one message per line";
             return Err(Malformed::new(code::INVALID_REQUEST, None, reason));
         }
-        Envelope::parse(text)?.classify()
+        let whole = Raw::parse(text).map_err(|error| {
+            let reason = format!("the message is not JSON: {error}");
+            Malformed::new(code::PARSE_ERROR, None, reason)
+        })?;
+        Envelope::of(&whole)?.classify()
     }
 
     /// Appends the message as one line of JSON with its line feed.
     pub fn write_line(&self, out: &mut Vec<u8>) {
         match self {
             Self::Request(request) => write_request(request, out),
-            Self::Notification(notice) => write_call(&notice.method, notice.params.as_deref(), out),
+            Self::Notification(notice) => write_call(&notice.method, notice.params.as_ref(), out),
             Self::Response(response) => response.write(out),
         }
         out.push(b'\n');
@@ -157,15 +157,15 @@ fn write_request(request: &Request, out: &mut Vec<u8>) {
     out.extend_from_slice(br#"{"jsonrpc":"2.0","id":"#);
     out.extend_from_slice(request.id.as_json().as_bytes());
     out.extend_from_slice(br#","method":"#);
-    write_method(&request.method, request.params.as_deref(), out);
+    write_method(&request.method, request.params.as_ref(), out);
 }
 
-fn write_call(method: &str, params: Option<&RawValue>, out: &mut Vec<u8>) {
+fn write_call(method: &str, params: Option<&Raw>, out: &mut Vec<u8>) {
     out.extend_from_slice(br#"{"jsonrpc":"2.0","method":"#);
     write_method(method, params, out);
 }
 
-fn write_method(method: &str, params: Option<&RawValue>, out: &mut Vec<u8>) {
+fn write_method(method: &str, params: Option<&Raw>, out: &mut Vec<u8>) {
     out.extend_from_slice(quoted(method).as_bytes());
     if let Some(params) = params {
         out.extend_from_slice(br#","params":"#);
@@ -208,16 +208,10 @@ struct Envelope<'a> {
 }
 
 impl<'a> Envelope<'a> {
-    fn parse(text: &'a str) -> Result<Self, Malformed> {
-        let object = Object::parse(text, &KEYS).map_err(|error| {
-            let code = match &error {
-                ObjectError::Shape(cause) if !cause.is_data() => code::PARSE_ERROR,
-                ObjectError::Shape(_)
-                | ObjectError::Duplicate(_)
-                | ObjectError::Imitation { .. }
-                | ObjectError::Type { .. } => code::INVALID_REQUEST,
-            };
-            Malformed::new(code, None, format!("the message is unreadable: {error}"))
+    fn of(message: &'a Raw) -> Result<Self, Malformed> {
+        let object = Object::of(message, &KEYS).map_err(|error| {
+            let reason = format!("the message is unreadable: {error}");
+            Malformed::new(code::INVALID_REQUEST, None, reason)
         })?;
         let id = object.get("id").and_then(Id::from_raw);
         Ok(Self { object, id })
@@ -230,8 +224,8 @@ impl<'a> Envelope<'a> {
         let has_id = self.object.get("id").is_some();
         match (self.object.get("result"), self.object.get("error")) {
             (Some(_), Some(_)) => Err(self.refuse("both \"result\" and \"error\" are present")),
-            (Some(result), None) => self.response(Ok(result.to_owned())),
-            (None, Some(error)) => self.response(Err(error.to_owned())),
+            (Some(result), None) => self.response(Ok(result)),
+            (None, Some(error)) => self.response(Err(error)),
             (None, None) if has_id && self.id.is_none() => {
                 Err(self.refuse("\"id\" is neither a string nor a number"))
             }
@@ -239,13 +233,13 @@ impl<'a> Envelope<'a> {
         }
     }
 
-    fn response(self, outcome: Result<Raw, Raw>) -> Result<Message, Malformed> {
+    fn response(&self, outcome: Result<&Raw, &Raw>) -> Result<Message, Malformed> {
         if self.object.get("method").is_some() {
             return Err(self.refuse("an answer carries no \"method\""));
         }
         Ok(Message::Response(Response {
-            id: self.id,
-            outcome,
+            id: self.id.clone(),
+            outcome: outcome.cloned().map_err(Clone::clone),
         }))
     }
 
@@ -254,11 +248,8 @@ impl<'a> Envelope<'a> {
             return Err(self.refuse("\"method\" is missing or no string"));
         };
         let method: Box<str> = method.into();
-        let params = self.object.get("params").map(ToOwned::to_owned);
-        if params
-            .as_ref()
-            .is_some_and(|params| !params.get().starts_with('{'))
-        {
+        let params = self.object.get("params").cloned();
+        if params.as_ref().is_some_and(|params| !params.is_object()) {
             return Err(self.refuse("\"params\" is not an object"));
         }
         Ok(match self.id {
@@ -289,18 +280,6 @@ fn nests_deeper(text: &str, limit: usize) -> bool {
         at += 1;
     }
     false
-}
-
-/// The place of the quote that ends the string whose content begins at `at`.
-fn string_end(bytes: &[u8], mut at: usize) -> usize {
-    while let Some(found) = memchr::memchr2(b'"', b'\\', bytes.get(at..).unwrap_or_default()) {
-        at += found;
-        if bytes[at] == b'"' {
-            return at;
-        }
-        at += 2;
-    }
-    bytes.len()
 }
 
 #[cfg(test)]

@@ -5,24 +5,31 @@
 //! letter case alone (CVE-2026-27896).
 
 use std::borrow::Cow;
-use std::fmt;
+use std::ops::Range;
 
-use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
-use serde_json::value::RawValue;
+use super::Raw;
 
-/// The members of one JSON object, borrowed from its text.
+/// The members of one JSON object.
 #[derive(Debug)]
 pub struct Object<'a> {
-    source: &'a str,
-    members: Vec<(Cow<'a, str>, &'a RawValue)>,
+    source: &'a Raw,
+    members: Vec<Member<'a>>,
+}
+
+#[derive(Debug)]
+struct Member<'a> {
+    key: Cow<'a, str>,
+    value: Raw,
+    /// Where the value lies in the source.
+    place: Range<usize>,
 }
 
 /// Why a value cannot be read as an object.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ObjectError {
-    /// Not an object, or not JSON.
+    /// Not an object.
     #[error("not a JSON object")]
-    Shape(#[source] serde_json::Error),
+    Shape,
     /// The same key twice.
     #[error("the key {0:?} appears twice")]
     Duplicate(Box<str>),
@@ -49,36 +56,43 @@ impl<'a> Object<'a> {
     ///
     /// # Errors
     /// When it is no object, or a key is there twice or imitates an expected one.
-    pub fn parse(source: &'a str, expected: &[&'static str]) -> Result<Self, ObjectError> {
-        let Members(members) = serde_json::from_str(source).map_err(ObjectError::Shape)?;
-        for (at, (key, _)) in members.iter().enumerate() {
-            if members[..at].iter().any(|(earlier, _)| earlier == key) {
-                return Err(ObjectError::Duplicate(key.as_ref().into()));
+    pub fn of(source: &'a Raw, expected: &[&'static str]) -> Result<Self, ObjectError> {
+        let mut members: Vec<Member<'a>> = Vec::with_capacity(8);
+        let mut scan = Scan::of(source.get());
+        if !scan.take(b'{') {
+            return Err(ObjectError::Shape);
+        }
+        while let Some(key) = scan.key() {
+            let key = text(key).ok_or(ObjectError::Shape)?;
+            if members.iter().any(|earlier| earlier.key == key) {
+                return Err(ObjectError::Duplicate(key.into()));
             }
-            if let Some(expected) = expected.iter().find(|known| imitates(key, known)) {
+            if let Some(expected) = expected.iter().find(|known| imitates(&key, known)) {
                 return Err(ObjectError::Imitation {
-                    found: key.as_ref().into(),
+                    found: key.into(),
                     expected,
                 });
             }
+            let place = scan.value();
+            members.push(Member {
+                key,
+                value: source.piece(place.clone()),
+                place,
+            });
         }
         Ok(Self { source, members })
     }
 
-    /// The raw value of a member.
+    /// The value of a member.
     #[must_use]
-    pub fn get(&self, key: &str) -> Option<&'a RawValue> {
-        self.members
-            .iter()
-            .find(|(known, _)| known == key)
-            .map(|(_, value)| *value)
+    pub fn get(&self, key: &str) -> Option<&Raw> {
+        self.member(key).map(|member| &member.value)
     }
 
     /// The members in their order.
-    pub fn iter(&self) -> impl Iterator<Item = (&str, &'a RawValue)> {
-        self.members
-            .iter()
-            .map(|(key, value)| (key.as_ref(), *value))
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &Raw)> {
+        let members = self.members.iter();
+        members.map(|member| (member.key.as_ref(), &member.value))
     }
 
     /// The text of a string member.
@@ -86,73 +100,71 @@ impl<'a> Object<'a> {
     /// # Errors
     /// When the member is there and is no string.
     pub fn string(&self, key: &'static str) -> Result<Option<Cow<'a, str>>, ObjectError> {
-        let Some(value) = self.get(key) else {
+        let Some(member) = self.member(key) else {
             return Ok(None);
         };
-        match serde_json::from_str::<Text<'a>>(value.get()) {
-            Ok(Text(text)) => Ok(Some(text)),
-            Err(_) => Err(ObjectError::Type {
+        match text(&self.source.get()[member.place.clone()]) {
+            Some(text) => Ok(Some(text)),
+            None => Err(ObjectError::Type {
                 key,
                 expected: "a string",
             }),
         }
     }
 
-    /// The object's text with one member set, or taken out with `None`; every other byte stays.
+    /// The object with one member set, or taken out with `None`; every other byte stays.
     #[must_use]
-    pub fn with(&self, key: &str, value: Option<&str>) -> String {
-        match (
-            self.members.iter().position(|(known, _)| known == key),
-            value,
-        ) {
+    pub fn with(&self, key: &str, value: Option<&Raw>) -> Raw {
+        let source = self.source.get();
+        let at = self.members.iter().position(|member| member.key == key);
+        Raw::assembled(match (at, value) {
             (Some(at), Some(value)) => {
-                let (start, end) = self.span(self.members[at].1);
-                [&self.source[..start], value, &self.source[end..]].concat()
+                let Range { start, end } = self.members[at].place;
+                [&source[..start], value.get(), &source[end..]].concat()
             }
             (Some(at), None) => self.without(at),
             (None, Some(value)) => self.append(key, value),
-            (None, None) => self.source.to_owned(),
-        }
+            (None, None) => return self.source.clone(),
+        })
+    }
+
+    fn member(&self, key: &str) -> Option<&Member<'a>> {
+        self.members.iter().find(|member| member.key == key)
     }
 
     fn without(&self, skipped: usize) -> String {
-        let mut text = String::with_capacity(self.source.len());
+        let mut text = String::with_capacity(self.source.get().len());
         text.push('{');
         let kept = self
             .members
             .iter()
             .enumerate()
             .filter(|(at, _)| *at != skipped);
-        for (nth, (_, (key, value))) in kept.enumerate() {
+        for (nth, (_, member)) in kept.enumerate() {
             if nth > 0 {
                 text.push(',');
             }
-            text.push_str(&quoted(key));
+            text.push_str(&quoted(&member.key));
             text.push(':');
-            text.push_str(value.get());
+            text.push_str(member.value.get());
         }
         text.push('}');
         text
     }
 
-    fn append(&self, key: &str, value: &str) -> String {
-        let end = self.source.rfind('}').unwrap_or(self.source.len());
+    fn append(&self, key: &str, value: &Raw) -> String {
+        let source = self.source.get();
+        let end = source.rfind('}').unwrap_or(source.len());
         let comma = if self.members.is_empty() { "" } else { "," };
         [
-            self.source[..end].trim_end(),
+            source[..end].trim_end(),
             comma,
             &quoted(key),
             ":",
-            value,
+            value.get(),
             "}",
         ]
         .concat()
-    }
-
-    /// Where a member's value lies in the source, which it borrows from.
-    fn span(&self, value: &RawValue) -> (usize, usize) {
-        let start = value.get().as_ptr().addr() - self.source.as_ptr().addr();
-        (start, start + value.get().len())
     }
 }
 
@@ -162,89 +174,155 @@ pub fn quoted(text: &str) -> String {
     serde_json::Value::from(text).to_string()
 }
 
+/// The text of a JSON string literal.
+fn text(literal: &str) -> Option<Cow<'_, str>> {
+    let inside = literal.strip_prefix('"')?.strip_suffix('"')?;
+    if memchr::memchr(b'\\', inside.as_bytes()).is_none() {
+        return Some(inside.into());
+    }
+    serde_json::from_str(literal).ok().map(Cow::Owned)
+}
+
+/// Whether a key is an expected one but for letter case, in which some letters are others.
 fn imitates(key: &str, expected: &str) -> bool {
-    key != expected
-        && key
-            .to_lowercase()
-            .replace('ſ', "s")
-            .replace('\u{212a}', "k")
-            == expected.to_lowercase()
+    if key == expected {
+        return false;
+    }
+    if key.is_ascii() {
+        return key.eq_ignore_ascii_case(expected);
+    }
+    key.to_lowercase()
+        .replace('ſ', "s")
+        .replace('\u{212a}', "k")
+        == expected.to_lowercase()
 }
 
-struct Text<'a>(Cow<'a, str>);
+/// Where the items of an array lie; `None` if the text is no array.
+pub(super) fn items(text: &str) -> Option<Vec<Range<usize>>> {
+    let mut scan = Scan::of(text);
+    scan.take(b'[').then_some(())?;
+    let mut items = Vec::new();
+    while scan.more() {
+        items.push(scan.value());
+    }
+    Some(items)
+}
 
-impl<'de> Deserialize<'de> for Text<'de> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct TextVisitor;
-        impl<'de> Visitor<'de> for TextVisitor {
-            type Value = Text<'de>;
+/// Walks over text that is known to be JSON, leaping over what nobody asked for.
+struct Scan<'a> {
+    text: &'a str,
+    at: usize,
+}
 
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a string")
+impl<'a> Scan<'a> {
+    fn of(text: &'a str) -> Self {
+        Self { text, at: 0 }
+    }
+
+    fn peek(&self) -> Option<u8> {
+        self.text.as_bytes().get(self.at).copied()
+    }
+
+    fn skip_blanks(&mut self) {
+        while matches!(self.peek(), Some(b' ' | b'\t' | b'\r' | b'\n')) {
+            self.at += 1;
+        }
+    }
+
+    fn take(&mut self, wanted: u8) -> bool {
+        let found = self.peek() == Some(wanted);
+        self.at += usize::from(found);
+        found
+    }
+
+    /// Whether another item or member follows; steps over the comma before it.
+    fn more(&mut self) -> bool {
+        self.skip_blanks();
+        self.take(b',');
+        self.skip_blanks();
+        !matches!(self.peek(), None | Some(b']' | b'}'))
+    }
+
+    /// The next member's key as it is spelled, with the cursor behind its colon.
+    fn key(&mut self) -> Option<&'a str> {
+        if !self.more() {
+            return None;
+        }
+        let start = self.at;
+        if !self.take(b'"') {
+            return None;
+        }
+        self.at = string_end(self.text.as_bytes(), self.at) + 1;
+        let key = self.text.get(start..self.at)?;
+        self.skip_blanks();
+        self.take(b':');
+        Some(key)
+    }
+
+    /// Where the next value lies.
+    fn value(&mut self) -> Range<usize> {
+        self.skip_blanks();
+        let start = self.at;
+        let bytes = self.text.as_bytes();
+        let mut depth = 0_usize;
+        while let Some(byte) = self.peek() {
+            match byte {
+                b'"' => self.at = string_end(bytes, self.at + 1),
+                b'{' | b'[' => depth += 1,
+                b'}' | b']' | b',' | b' ' | b'\t' | b'\r' | b'\n' if depth == 0 => break,
+                b'}' | b']' => depth -= 1,
+                _ => {}
             }
-
-            fn visit_borrowed_str<E>(self, text: &'de str) -> Result<Self::Value, E> {
-                Ok(Text(Cow::Borrowed(text)))
-            }
-
-            fn visit_str<E>(self, text: &str) -> Result<Self::Value, E> {
-                Ok(Text(Cow::Owned(text.to_owned())))
+            self.at += 1;
+            if depth == 0 && matches!(byte, b'"' | b'}' | b']') {
+                break;
             }
         }
-        deserializer.deserialize_str(TextVisitor)
+        self.at = self.at.min(bytes.len());
+        start..self.at
     }
 }
 
-struct Members<'a>(Vec<(Cow<'a, str>, &'a RawValue)>);
-
-impl<'de> Deserialize<'de> for Members<'de> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct MembersVisitor;
-        impl<'de> Visitor<'de> for MembersVisitor {
-            type Value = Members<'de>;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("an object")
-            }
-
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-                let mut members = Vec::with_capacity(8);
-                while let Some(Text(key)) = map.next_key()? {
-                    members.push((key, map.next_value::<&'de RawValue>()?));
-                }
-                Ok(Members(members))
-            }
+/// The place of the quote that ends the string whose content begins at `at`.
+pub(super) fn string_end(bytes: &[u8], mut at: usize) -> usize {
+    while let Some(found) = memchr::memchr2(b'"', b'\\', bytes.get(at..).unwrap_or_default()) {
+        at += found;
+        if bytes[at] == b'"' {
+            return at;
         }
-        deserializer.deserialize_map(MembersVisitor)
+        at += 2;
     }
+    bytes.len()
 }
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+
+    fn raw(text: &str) -> Raw {
+        Raw::parse(text).unwrap()
+    }
 
     #[test]
     fn setting_a_member_leaves_every_other_byte() {
         let source = r#"{ "a" : 1e400,"name":"x", "n":12345678901234567890123 , "z":[1, 2] }"#;
-        let object = Object::parse(source, &["name"]).unwrap();
+        let whole = raw(source);
+        let object = Object::of(&whole, &["name"]).unwrap();
         assert_eq!(
-            object.with("name", Some("\"yy\"")),
+            object.with("name", Some(&raw("\"yy\""))).get(),
             source.replace("\"x\"", "\"yy\"")
         );
         assert_eq!(
-            object.with("name", None),
+            object.with("name", None).get(),
             r#"{"a":1e400,"n":12345678901234567890123,"z":[1, 2]}"#
         );
-        assert_eq!(
-            Object::parse("{}", &[]).unwrap().with("k", Some("1")),
-            r#"{"k":1}"#
-        );
-        assert_eq!(
-            Object::parse("{\"a\":{} }", &[])
-                .unwrap()
-                .with("k", Some("1")),
-            r#"{"a":{},"k":1}"#
-        );
+        for (before, after) in [("{}", r#"{"k":1}"#), ("{\"a\":{} }", r#"{"a":{},"k":1}"#)] {
+            let before = raw(before);
+            let object = Object::of(&before, &[]).unwrap();
+            assert_eq!(object.with("k", Some(&raw("1"))).get(), after);
+        }
     }
 
     #[test]
@@ -254,9 +332,48 @@ mod tests {
             r#"{"Name":1}"#,
             "{\"param\u{17f}\":1}",
             r#"{"na\u006de":1,"name":2}"#,
+            r#"{"N\u0061me":1}"#,
         ] {
-            assert!(Object::parse(bad, &["name", "params"]).is_err(), "{bad}");
+            assert!(Object::of(&raw(bad), &["name", "params"]).is_err(), "{bad}");
         }
-        assert!(Object::parse(r#"{"other":1,"Other":2}"#, &["name"]).is_ok());
+        assert!(Object::of(&raw(r#"{"other":1,"Other":2}"#), &["name"]).is_ok());
+    }
+
+    fn json() -> impl Strategy<Value = serde_json::Value> {
+        let leaf = prop_oneof![
+            Just(serde_json::Value::Null),
+            any::<bool>().prop_map(Into::into),
+            any::<i64>().prop_map(Into::into),
+            r#"[a"\\\\/{}\[\]:, é\n]{0,8}"#.prop_map(Into::into),
+        ];
+        leaf.prop_recursive(4, 32, 4, |inner| {
+            let key = r#"[a-c"\\\\{}é]{0,3}"#;
+            prop_oneof![
+                proptest::collection::vec(inner.clone(), 0..4).prop_map(Into::into),
+                proptest::collection::btree_map(key, inner, 0..4)
+                    .prop_map(|map| serde_json::Value::Object(map.into_iter().collect())),
+            ]
+        })
+    }
+
+    proptest! {
+        /// What a parser that builds everything finds is what leaping finds.
+        #[test]
+        fn members_are_those_of_a_whole_parser(value in json(), pretty in any::<bool>()) {
+            let text = if pretty { format!("{value:#}") } else { value.to_string() };
+            let whole = raw(&text);
+            let found = Object::of(&whole, &[]);
+            let Some(map) = value.as_object() else {
+                prop_assert_eq!(found.err(), Some(ObjectError::Shape));
+                return Ok(());
+            };
+            let found = found.unwrap();
+            prop_assert_eq!(found.iter().count(), map.len());
+            for (key, value) in map {
+                let piece = found.get(key).unwrap();
+                let read: serde_json::Value = serde_json::from_str(piece.get()).unwrap();
+                prop_assert_eq!(&read, value);
+            }
+        }
     }
 }

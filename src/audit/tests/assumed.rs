@@ -2,8 +2,6 @@
 
 use std::sync::Arc;
 
-use serde_json::value::RawValue;
-
 use crate::audit::{Admitted, Agent, Call};
 use crate::config::ScopeNames;
 use crate::name::ServerName;
@@ -41,7 +39,7 @@ impl Admitted {
             request_id: "0199-request".into(),
             trace_id: "0af7651916cd43dd8448eb211c80319c".into(),
             method: method.into(),
-            params: RawValue::from_string(params.into()).unwrap(),
+            params: crate::wire::Raw::parse(params).unwrap(),
             principal: Arc::new(principal),
             agent: Arc::new(Agent::default()),
         };

@@ -313,7 +313,7 @@ pub fn call_with(tool: &str, generation: Generation, arguments: &str) -> (Permit
         request_id: uuid::Uuid::now_v7().to_string().into(),
         trace_id: "0af7651916cd43dd8448eb211c80319c".into(),
         method: "tools/call".into(),
-        params: serde_json::value::RawValue::from_string(params).unwrap(),
+        params: crate::wire::Raw::parse(&params).unwrap(),
         principal: Arc::new(principal),
         agent: agent(),
     };

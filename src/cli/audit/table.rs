@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::io::{self, Write};
 
 use crate::audit::query::Entry;
-use crate::wire::Object;
+use crate::wire::{Object, Raw};
 use crate::wording::terminal_safe;
 
 /// Prints lines under a heading; the widths are fixed, because lines are printed as they come.
@@ -82,7 +82,8 @@ impl Table {
 
 /// Every member of a record on its line, in the record's order.
 pub(super) fn record(entry: &Entry, out: &mut dyn Write) -> io::Result<()> {
-    let Ok(object) = Object::parse(&entry.json, &[]) else {
+    let body = Raw::parse(&entry.json).ok();
+    let Some(object) = body.as_ref().and_then(|body| Object::of(body, &[]).ok()) else {
         return writeln!(out, "{}  {}", entry.seq, terminal_safe(&entry.json));
     };
     for (key, value) in object.iter() {

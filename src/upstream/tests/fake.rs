@@ -5,7 +5,6 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use serde_json::value::RawValue;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Notify, mpsc, watch};
@@ -365,10 +364,6 @@ pub(super) fn call() -> Admitted {
     )
 }
 
-pub(super) fn json_text(raw: &RawValue) -> &str {
-    raw.get()
-}
-
 pub(super) fn raws(list: &[Raw]) -> Vec<&str> {
-    list.iter().map(|raw| json_text(raw)).collect()
+    list.iter().map(Raw::get).collect()
 }
