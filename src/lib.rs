@@ -48,6 +48,8 @@ pub mod name;
 
 pub mod wording;
 
+pub mod random;
+
 pub mod paths;
 
 pub mod clock;

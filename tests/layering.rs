@@ -12,10 +12,11 @@ const ORDER: [&str; 10] = [
 ];
 
 /// Leaves that all may use, and that use leaves only.
-const LEAVES: [&str; 10] = [
+const LEAVES: [&str; 11] = [
     "wire",
     "name",
     "wording",
+    "random",
     "principal",
     "clock",
     "lock",

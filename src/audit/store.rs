@@ -25,7 +25,6 @@ use crate::policy::RateLimit;
 use crate::principal::{Generation, Identity};
 
 mod admission;
-mod id;
 mod opening;
 mod sweep;
 mod transaction;
@@ -56,7 +55,6 @@ pub struct Store {
     signed: u64,
     /// Both clocks in the last transaction, to notice when the calendar is set.
     clocks: Option<(Timestamp, Uptime)>,
-    ids: id::Ids,
     patience: Duration,
 }
 

@@ -4,7 +4,7 @@
 //! each bit of the size. There is no second structure beside this one: two that may disagree are how
 //! other logs accepted forged proofs.
 
-use sha2::{Digest, Sha256};
+use aws_lc_rs::digest::{Context, SHA256};
 
 /// A SHA-256 digest.
 pub type Hash = [u8; 32];
@@ -12,26 +12,29 @@ pub type Hash = [u8; 32];
 /// The hash of a leaf, SHA-256(0x00 ‖ body).
 #[must_use]
 pub fn leaf_hash(body: &[u8]) -> Hash {
-    Sha256::new()
-        .chain_update([0])
-        .chain_update(body)
-        .finalize()
-        .into()
+    sha256(&[&[0], body])
 }
 
 /// The hash of an inner node, SHA-256(0x01 ‖ left ‖ right).
 #[must_use]
 pub fn node_hash(left: &Hash, right: &Hash) -> Hash {
-    let mut input = [1; 65];
-    input[1..33].copy_from_slice(left);
-    input[33..].copy_from_slice(right);
-    Sha256::digest(input).into()
+    sha256(&[&[1], left, right])
 }
 
 /// The root of a tree without leaves, SHA-256 of nothing.
 #[must_use]
 pub fn empty_root() -> Hash {
-    Sha256::digest([]).into()
+    sha256(&[])
+}
+
+fn sha256(parts: &[&[u8]]) -> Hash {
+    let mut context = Context::new(&SHA256);
+    for part in parts {
+        context.update(part);
+    }
+    let mut hash = Hash::default();
+    hash.copy_from_slice(context.finish().as_ref());
+    hash
 }
 
 /// The complete subtrees of a growing tree.

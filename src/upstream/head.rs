@@ -8,6 +8,7 @@ use http::header::{
 };
 
 use crate::login::Grant;
+use crate::random;
 
 const SESSION: HeaderName = HeaderName::from_static("mcp-session-id");
 const REVISION: HeaderName = HeaderName::from_static("mcp-protocol-version");
@@ -78,7 +79,7 @@ impl Heads {
         sign(&mut head, bearer);
         if let Some(trace) = trace {
             insert(&mut head, REQUEST_ID, trace.request_id.as_bytes());
-            let span = getrandom::u64().unwrap_or(1).max(1);
+            let span = u64::from_be_bytes(random::bytes()).max(1);
             let value = format!("00-{}-{span:016x}-01", trace.trace_id);
             insert(&mut head, TRACE, value.as_bytes());
         }

@@ -9,6 +9,7 @@ use super::fault::{BadAnswer, BadList, UpstreamError};
 use super::head::Trace;
 use super::{Inner, Listing, body, frame};
 use crate::login::Grant;
+use crate::random;
 use crate::wire::{Object, Raw, code, method};
 
 /// The longest list.
@@ -88,14 +89,12 @@ impl Inner {
         let names = names(what);
         let params = cursor.map(|cursor| Raw::empty_object().with("cursor", cursor));
         // Lists are no records; their names are for the gateway's log alone.
-        let request_id = uuid::Builder::from_random_bytes(random()).into_uuid();
-        let trace_id = format!("{:032x}", u128::from_be_bytes(random()).max(1));
         let ask = Ask {
             method: names.method,
             params: params.as_ref(),
             trace: Trace {
-                request_id: &request_id.to_string(),
-                trace_id: &trace_id,
+                request_id: &random::uuid().to_string(),
+                trace_id: &random::trace_id(),
             },
             progress: None,
             deadline,
@@ -132,11 +131,4 @@ fn read(result: &Raw, names: &Names) -> Result<Page, BadAnswer> {
         items: items.items().ok_or(BadAnswer::Lacks(names.items))?,
         next,
     })
-}
-
-fn random() -> [u8; 16] {
-    let mut bytes = [0; 16];
-    // Without randomness the name is of no use, and does no harm.
-    let _filled = getrandom::fill(&mut bytes);
-    bytes
 }

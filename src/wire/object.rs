@@ -171,7 +171,8 @@ impl<'a> Object<'a> {
 /// A JSON string literal of the text.
 #[must_use]
 pub fn quoted(text: &str) -> String {
-    serde_json::Value::from(text).to_string()
+    // A text can always be written.
+    serde_json::to_string(text).unwrap_or_default()
 }
 
 /// The text of a JSON string literal.

@@ -93,7 +93,6 @@ impl Opening<'_> {
             frontier,
             signed,
             clocks: None,
-            ids: super::id::Ids::default(),
             patience: BUSY,
         })
     }

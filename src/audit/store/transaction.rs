@@ -2,7 +2,6 @@
 
 use rusqlite::{Connection, OptionalExtension as _, params};
 
-use super::id::Ids;
 use super::{Done, SIGN_EVERY, Store, Work};
 use crate::audit::checkpoint;
 use crate::audit::entry::{self, Device, Draft};
@@ -11,6 +10,7 @@ use crate::audit::key::Keys;
 use crate::audit::tree::{self, Frontier, Head};
 use crate::clock::{Timestamp, Uptime};
 use crate::config::Durability;
+use crate::random;
 
 /// How far calendar and uptime may drift apart between two transactions of a process.
 const CLOCK_JUMP_MILLIS: u64 = 60_000;
@@ -43,7 +43,6 @@ pub(super) struct Transaction<'s> {
     keys: &'s Keys,
     origin: &'s str,
     pub(super) process: &'s str,
-    ids: &'s mut Ids,
     frontier: Frontier,
     signed: u64,
     now: Timestamp,
@@ -67,7 +66,6 @@ impl Store {
             keys: &self.keys,
             origin: &self.origin,
             process: &self.process,
-            ids: &mut self.ids,
             frontier: self.frontier.clone(),
             signed: self.signed,
             now,
@@ -206,7 +204,8 @@ impl Transaction<'_> {
         closes: Option<u64>,
     ) -> Result<u64, Failure> {
         let seq = self.frontier.size();
-        let id = self.ids.next(self.now.millis());
+        let millis = u64::try_from(self.now.millis()).unwrap_or(0);
+        let id = uuid::Builder::from_unix_timestamp_millis(millis, &random::bytes()).into_uuid();
         let body = draft.complete(id, seq, &self.stamp);
         let leaf = tree::leaf_hash(&body);
         self.conn
