@@ -35,14 +35,8 @@ pub struct App {
     /// Hosts and commands come through here.
     pub gateway: Gateway,
     /// Secrets of this account and data directory.
-    pub keychain: Arc<dyn Keychain>,
-    /// Who waits for everything that runs.
-    pub tasks: Tasks,
+    pub keychain: Arc<OsKeychain>,
 }
-
-/// A keychain that shows itself in `Debug` without its content.
-pub trait Keychain: SecretStore + std::fmt::Debug {}
-impl<T: SecretStore + std::fmt::Debug> Keychain for T {}
 
 /// Why the program cannot do more than say so.
 #[derive(Debug, thiserror::Error)]
@@ -105,7 +99,6 @@ impl App {
             audit,
             gateway,
             keychain,
-            tasks: tasks.clone(),
         }
     }
 

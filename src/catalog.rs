@@ -116,6 +116,12 @@ impl Catalog {
             .map(|(name, lists)| (name, lists.as_ref()))
     }
 
+    /// The servers whose lists are known.
+    pub fn known(&self) -> impl Iterator<Item = (&ServerName, &Lists)> {
+        let servers = self.servers.iter();
+        servers.filter_map(|(name, lists)| Some((name, lists.as_ref()?)))
+    }
+
     /// The servers of which nothing is known yet.
     #[must_use]
     pub fn unknown(&self) -> Vec<ServerName> {

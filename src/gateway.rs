@@ -104,13 +104,9 @@ impl Gateway {
     #[must_use]
     pub fn new(setup: Setup) -> Self {
         let names: Vec<ServerName> = setup.servers.iter().map(|(s, _)| s.name.clone()).collect();
-        let configs: Vec<_> = setup
-            .servers
-            .iter()
-            .map(|(config, _)| config.clone())
-            .collect();
+        let configs = setup.servers.iter().map(|(config, _)| config);
         // What a person may do at a server that takes no token is what the first one allows.
-        let home = audiences(&configs).next();
+        let home = audiences(configs).next();
         let audience_of = |config: &ServerConfig| match (config.auth, &home) {
             (ServerAuth::None, Some(home)) => home.clone(),
             (ServerAuth::None | ServerAuth::Sso, _) => audience(config),
@@ -268,9 +264,10 @@ pub fn audience(config: &ServerConfig) -> Audience {
 }
 
 /// The audiences that tokens are asked for; a server without sign-in has none.
-pub fn audiences(servers: &[ServerConfig]) -> impl Iterator<Item = Audience> {
-    let signed_in = servers
-        .iter()
-        .filter(|server| server.auth == ServerAuth::Sso);
+pub fn audiences<'a>(
+    servers: impl IntoIterator<Item = &'a ServerConfig>,
+) -> impl Iterator<Item = Audience> {
+    let servers = servers.into_iter();
+    let signed_in = servers.filter(|server| server.auth == ServerAuth::Sso);
     signed_in.map(audience)
 }

@@ -4,7 +4,6 @@ use std::error::Error;
 
 use crate::app::Unusable;
 use crate::gateway::Fault;
-use crate::login::NoGrant;
 use crate::wording::chain;
 
 /// The exit codes, as the help lists them.
@@ -76,23 +75,5 @@ impl From<Fault> for Failure {
             | Fault::Upstream(_) => exit::FAILED,
         };
         Self::new(code, fault.sentence())
-    }
-}
-
-impl From<NoGrant> for Failure {
-    fn from(error: NoGrant) -> Self {
-        let code = match &error {
-            NoGrant::Unreachable(_) => exit::UNREACHABLE,
-            NoGrant::NotSignedIn | NoGrant::Ended | NoGrant::Refused(_) | NoGrant::Keychain(_) => {
-                exit::NOT_SIGNED_IN
-            }
-        };
-        let next = match &error {
-            NoGrant::Unreachable(_) => " Try again when the identity provider answers.",
-            NoGrant::Keychain(cause) => cause.next_step(),
-            NoGrant::NotSignedIn | NoGrant::Ended => " Run `chaperone login`.",
-            NoGrant::Refused(_) => "",
-        };
-        Self::new(code, format!("{}. {}", chain(&error), next.trim_start()))
     }
 }

@@ -9,7 +9,7 @@ use super::console::Console;
 use super::failure::{Failure, exit};
 use crate::app::App;
 use crate::config::{Config, ServerAuth};
-use crate::gateway::audience;
+use crate::gateway::{Fault, audience};
 use crate::name::{ExposedName, ServerName, ToolName};
 use crate::policy::{Policy, Problem, Standing, Target, digest_of};
 use crate::principal::{Roles, Scopes};
@@ -207,7 +207,7 @@ async fn standing(
         Some(_) | None => app.session.anyone().await,
     };
     let grant = grant.map_err(|error| {
-        let mut failure = Failure::from(error);
+        let mut failure = Failure::from(Fault::from(&error));
         failure.text.push_str(" Or say for whom with --as-roles.");
         failure
     })?;

@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use memchr::memmem;
 use tokio::time::Instant;
 
 use crate::audit::{
@@ -11,6 +10,7 @@ use crate::audit::{
 use crate::login::Grant;
 use crate::name::{ExposedName, ServerName};
 use crate::policy::{self, Decision, Permit, Refusal, Standing};
+use crate::random;
 use crate::upstream::{Answer, Progress, UpstreamError};
 use crate::wire::object::Object;
 use crate::wire::{Raw, method};
@@ -47,8 +47,8 @@ impl<'a> Act<'a> {
             method: method.into(),
             agent,
             seen,
-            request_id: uuid::Uuid::now_v7().to_string().into(),
-            trace_id: trace_id(),
+            request_id: random::uuid().to_string().into(),
+            trace_id: random::trace_id(),
         }
     }
 }
@@ -95,7 +95,7 @@ impl Gateway {
             if error.needs_sign_in() {
                 return Err(Fault::NotSignedIn(self.invitation().await.into()));
             }
-            return Err(super::who::no_grant(&error));
+            return Err(Fault::from(&error).not_sent());
         }
         self.ready_lists(Instant::now() + self.parts.list_budget)
             .await;
@@ -112,7 +112,7 @@ impl Gateway {
             Err(error) if error.needs_sign_in() => {
                 Err(Fault::NotSignedIn(self.invitation().await.into()))
             }
-            Err(error) => Err(super::who::no_grant(&error)),
+            Err(error) => Err(Fault::from(&error).not_sent()),
             Ok(_) => Err(self.still_unknown(&server.config.name)),
         }
     }
@@ -338,32 +338,10 @@ fn outcome(answer: &Answer) -> Outcome<'_> {
 }
 
 fn is_tool_error(result: &Raw) -> bool {
-    let holds = |word: &str| memmem::find(result.get().as_bytes(), word.as_bytes()).is_some();
-    // A large result is read only if it could say so, in whatever spelling.
-    if !holds("isError") && !holds("\\u") {
-        return false;
-    }
-    let Ok(object) = Object::of(result, &[]) else {
-        return false;
-    };
-    object
-        .get("isError")
-        .is_some_and(|value| value.get() == "true")
+    let object = Object::of(result, &[]);
+    object.is_ok_and(|object| object.get("isError").is_some_and(|it| it.get() == "true"))
 }
 
 fn rpc_code(error: &Raw) -> Option<i32> {
     Object::of(error, &[]).ok()?.get("code")?.get().parse().ok()
-}
-
-/// A W3C trace id; the bytes of a random UUID are random enough and never all zero.
-fn trace_id() -> Box<str> {
-    let mut bytes = [0_u8; 16];
-    if getrandom::fill(&mut bytes).is_err() {
-        return uuid::Uuid::now_v7().simple().to_string().into();
-    }
-    uuid::Builder::from_random_bytes(bytes)
-        .into_uuid()
-        .simple()
-        .to_string()
-        .into()
 }

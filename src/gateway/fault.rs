@@ -2,8 +2,10 @@
 
 use std::time::Duration;
 
+use crate::login::NoGrant;
 use crate::policy::Refusal;
 use crate::wire::Raw;
+use crate::wording::chain;
 
 /// Why there is no result. `front` makes messages of it, `cli` exit codes.
 #[derive(Debug)]
@@ -85,6 +87,45 @@ impl Fault {
             | Self::Unrecorded(text)
             | Self::Withheld(text) => text.clone().into(),
             Self::Upstream(error) => format!("The server answered with an error: {}", error.get()),
+        }
+    }
+}
+
+impl Fault {
+    /// The same of a call that was not made.
+    pub(super) fn not_sent(self) -> Self {
+        match self {
+            Self::NotSignedIn(why) => Self::NotSignedIn(format!("Not sent: {why}").into()),
+            Self::Unavailable(why) => Self::Unavailable(format!("Not sent: {why}").into()),
+            other @ (Self::Unknown(..)
+            | Self::BadParams(_)
+            | Self::UnknownMethod
+            | Self::Refused(_)
+            | Self::RateLimited { .. }
+            | Self::Unrecorded(_)
+            | Self::Withheld(_)
+            | Self::Upstream(_)) => other,
+        }
+    }
+}
+
+/// Why there is no token.
+impl From<&NoGrant> for Fault {
+    fn from(error: &NoGrant) -> Self {
+        let why = chain(error);
+        let why = why.trim_end_matches('.');
+        match error {
+            NoGrant::Unreachable(_) => {
+                let text = format!("{why}. Try again when the identity provider answers.");
+                Self::Unavailable(text.into())
+            }
+            NoGrant::Keychain(cause) => {
+                Self::NotSignedIn(format!("{why}. {}", cause.next_step()).into())
+            }
+            NoGrant::NotSignedIn | NoGrant::Ended => {
+                Self::NotSignedIn(format!("{why}. Run `chaperone login`.").into())
+            }
+            NoGrant::Refused(_) => Self::NotSignedIn(format!("{why}.").into()),
         }
     }
 }

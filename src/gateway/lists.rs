@@ -24,16 +24,11 @@ const TEMPLATE: &str = "uriTemplate";
 pub(super) struct Viewer {
     snapshot: Snapshot,
     policy: Arc<Policy>,
-    none: Scopes,
 }
 
 impl Viewer {
     pub(super) fn new(snapshot: Snapshot, policy: Arc<Policy>) -> Self {
-        Self {
-            snapshot,
-            policy,
-            none: Scopes::default(),
-        }
+        Self { snapshot, policy }
     }
 
     /// Whether lists show a thing of a server.
@@ -49,9 +44,10 @@ impl Viewer {
     ) -> Decision {
         let audience = gateway.server(server).map(|server| &server.audience.id);
         let scopes = audience.and_then(|id| self.snapshot.scopes.get(id));
+        let none = Scopes::default();
         let who = Standing {
             roles: &self.snapshot.roles,
-            scopes: scopes.unwrap_or(&self.none),
+            scopes: scopes.unwrap_or(&none),
         };
         decide(&self.policy, who, server, what)
     }
@@ -66,7 +62,7 @@ impl Gateway {
         }
         if let Some(viewer) = viewer {
             self.catalog(|catalog| {
-                for (server, lists) in known(catalog) {
+                for (server, lists) in catalog.known() {
                     let tools = self.tools_for(&viewer, server, lists);
                     host.show(tools.iter().map(|tool| &tool.exposed));
                     for tool in tools {
@@ -82,7 +78,7 @@ impl Gateway {
         let mut list = List::of("prompts");
         if let Some(viewer) = self.viewing().await {
             self.catalog(|catalog| {
-                for (server, lists) in known(catalog) {
+                for (server, lists) in catalog.known() {
                     for prompt in &*lists.prompts {
                         if viewer.sees(self, server, Target::Prompt(prompt.name.as_str())) {
                             host.show([&prompt.exposed]);
@@ -114,7 +110,7 @@ impl Gateway {
         let mut list = List::of(key);
         if let Some(viewer) = self.viewing().await {
             self.catalog(|catalog| {
-                for (server, lists) in known(catalog) {
+                for (server, lists) in catalog.known() {
                     for item in of(lists) {
                         if !viewer.sees(self, server, Target::Resource(&item.uri)) {
                             continue;
@@ -150,7 +146,7 @@ impl Gateway {
     pub(super) async fn viewing_until(&self, deadline: Instant) -> Option<Viewer> {
         let snapshot = self.ready_lists(deadline).await?;
         self.shown_to(&snapshot);
-        let policy = self.policy().await;
+        let policy = self.policy_to_show_by();
         Some(Viewer::new(snapshot, policy))
     }
 
@@ -171,12 +167,6 @@ impl Gateway {
             None => result,
         }
     }
-}
-
-fn known(catalog: &crate::catalog::Catalog) -> impl Iterator<Item = (&ServerName, &Lists)> {
-    catalog
-        .servers()
-        .filter_map(|(name, lists)| Some((name, lists?)))
 }
 
 /// A definition under the URI that hosts know.

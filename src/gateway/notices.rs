@@ -15,12 +15,12 @@ impl Gateway {
         let gateway = self.clone();
         self.parts.tasks.spawn_until_stop(async move {
             while let Some(notice) = notices.recv().await {
-                gateway.hear(notice).await;
+                gateway.hear(notice);
             }
         });
     }
 
-    async fn hear(&self, notice: Notice) {
+    fn hear(&self, notice: Notice) {
         match notice {
             Notice::Changed(server, _) => self.fetch(&server),
             Notice::Told {
@@ -29,7 +29,7 @@ impl Gateway {
                 params,
             } if *method == *method::RESOURCE_UPDATED => {
                 if let Some(params) = params {
-                    self.updated(&server, &params).await;
+                    self.updated(&server, &params);
                 }
             }
             Notice::Told { method, params, .. } => self.tell(&method, params.as_ref()),
@@ -37,7 +37,7 @@ impl Gateway {
     }
 
     /// A resource changed: hosts hear of it under the URI that they know, if they may see it.
-    async fn updated(&self, server: &ServerName, params: &Raw) {
+    fn updated(&self, server: &ServerName, params: &Raw) {
         let Ok(object) = Object::of(params, &["uri"]) else {
             return;
         };
@@ -47,7 +47,7 @@ impl Gateway {
         let Some(snapshot) = self.viewer() else {
             return;
         };
-        let viewer = super::lists::Viewer::new(snapshot, self.policy().await);
+        let viewer = super::lists::Viewer::new(snapshot, self.policy_to_show_by());
         if !viewer.sees(self, server, Target::Resource(&uri)) {
             return;
         }

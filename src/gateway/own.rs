@@ -120,7 +120,7 @@ impl Gateway {
                 format!("Signed in as {who}. To sign in as somebody else, run `chaperone logout`.")
             }
             Err(error) if error.needs_sign_in() => self.invitation().await,
-            Err(error) => super::who::no_grant(&error).sentence(),
+            Err(error) => Fault::from(&error).sentence(),
         }
     }
 
@@ -130,10 +130,9 @@ impl Gateway {
             return Err(Fault::NotSignedIn(self.invitation().await.into()));
         };
         let definitions = self.catalog(|catalog| {
-            let servers = catalog
-                .servers()
-                .filter_map(|(name, lists)| Some((name, lists?)));
-            let tools = servers.flat_map(|(name, lists)| self.tools_for(&viewer, name, lists));
+            let tools = catalog
+                .known()
+                .flat_map(|(name, lists)| self.tools_for(&viewer, name, lists));
             let found = search::rank(&tools.collect::<Vec<_>>(), query, limit);
             host.show(found.iter().map(|tool| &tool.exposed));
             found

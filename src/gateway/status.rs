@@ -186,7 +186,7 @@ impl Gateway {
                 return (Some(Person::of(signed_in, keeping)), None);
             }
             Ok(None) => NOBODY.into(),
-            Err(error) => super::who::no_grant(&error).sentence().into(),
+            Err(error) => Fault::from(&error).sentence().into(),
         };
         (None, Some(why))
     }
@@ -200,7 +200,7 @@ impl Gateway {
         match session.who().await {
             Ok(Some(signed_in)) => Ok(Person::of(signed_in, session.keeping())),
             Ok(None) => Err(Fault::NotSignedIn(NOBODY.into())),
-            Err(error) => Err(super::who::no_grant(&error)),
+            Err(error) => Err(Fault::from(&error)),
         }
     }
 

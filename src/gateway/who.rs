@@ -27,7 +27,7 @@ impl Gateway {
                 let text = chain(&other);
                 self.record_refusal(act, None, RefusalReason::Other(text.clone().into()))
                     .await;
-                Err(no_grant(&other))
+                Err(Fault::from(&other).not_sent())
             }
         }
     }
@@ -86,17 +86,12 @@ impl Gateway {
         let (gateway, mut changes) = (self.clone(), self.parts.session.changes());
         self.parts.tasks.spawn_until_stop(async move {
             while changes.changed().await.is_ok() {
-                let (shown, now) = (gateway.last_shown_to().clone(), gateway.viewer());
-                let key = |snapshot: &Snapshot| {
-                    let Snapshot {
-                        identity,
-                        roles,
-                        scopes,
-                        ..
-                    } = snapshot.clone();
-                    (identity, roles, scopes)
-                };
-                if shown.is_some() && shown.as_ref().map(key) != now.as_ref().map(key) {
+                let now = gateway.viewer();
+                let differs = gateway
+                    .last_shown_to()
+                    .as_ref()
+                    .is_some_and(|shown| now.as_ref().is_none_or(|now| !sees_the_same(shown, now)));
+                if differs {
                     gateway.tell_changed();
                 }
             }
@@ -119,39 +114,40 @@ impl Gateway {
         self.parts.session.snapshot()
     }
 
-    /// The policy in force; a document that changed is put on record.
+    /// The policy in force, with a document that changed on record before anything is decided on it.
     pub(super) async fn policy(&self) -> Arc<Policy> {
-        let in_force = self.parts.rules.in_force();
-        if let Some(loaded) = in_force.changed {
-            let event = Event::PolicyLoaded {
-                digest: in_force.policy.digest().into(),
-                file: self.parts.rules.place(),
-                error: loaded.err(),
-            };
-            if let Err(error) = self.parts.audit.record(event).await {
-                tracing::error!(
-                    error = chain(error.as_ref()),
-                    "a policy load could not be recorded"
-                );
-            }
+        let (policy, loaded) = self.look_at_policy();
+        if let Some(loaded) = loaded {
+            self.note(loaded).await;
         }
-        in_force.policy
+        policy
+    }
+
+    /// The policy in force, for what shows and does nothing: a document that changed is recorded
+    /// meanwhile, because opening the record may take long and a list does not wait for it.
+    pub(super) fn policy_to_show_by(&self) -> Arc<Policy> {
+        let (policy, loaded) = self.look_at_policy();
+        if let Some(loaded) = loaded {
+            let gateway = self.clone();
+            self.parts
+                .tasks
+                .spawn(async move { gateway.note(loaded).await });
+        }
+        policy
+    }
+
+    fn look_at_policy(&self) -> (Arc<Policy>, Option<Event>) {
+        let in_force = self.parts.rules.in_force();
+        let digest = in_force.policy.digest().into();
+        let loaded = in_force.changed.map(|loaded| Event::PolicyLoaded {
+            digest,
+            file: self.parts.rules.place(),
+            error: loaded.err(),
+        });
+        (in_force.policy, loaded)
     }
 }
 
-/// What there is to say when there is no token.
-pub(super) fn no_grant(error: &NoGrant) -> Fault {
-    let text = chain(error);
-    match error {
-        NoGrant::Unreachable(_) => Fault::Unavailable(
-            format!("Not sent: {text}. Try again when the identity provider answers.").into(),
-        ),
-        NoGrant::Keychain(cause) => {
-            Fault::NotSignedIn(format!("Not sent: {text}. {}", cause.next_step()).into())
-        }
-        NoGrant::NotSignedIn | NoGrant::Ended => {
-            Fault::NotSignedIn(format!("Not sent: {text}. Run `chaperone login`.").into())
-        }
-        NoGrant::Refused(_) => Fault::NotSignedIn(format!("Not sent: {text}").into()),
-    }
+fn sees_the_same(one: &Snapshot, other: &Snapshot) -> bool {
+    one.identity == other.identity && one.roles == other.roles && one.scopes == other.scopes
 }
