@@ -1,11 +1,14 @@
 //! `chaperone logout`.
 
+use std::sync::Arc;
+
 use clap::Args;
 use serde::Serialize;
 
 use super::console::Console;
 use super::failure::{Failure, exit};
 use crate::app::App;
+use crate::audit::StoreError;
 use crate::wording::chain;
 
 /// Sign out: at the provider (RFC 7009), in the record, and on this machine.
@@ -20,7 +23,7 @@ pub struct LogoutArgs {
 }
 
 /// What was done.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Default, Serialize)]
 struct Done {
     user: Option<Box<str>>,
     session_ended: bool,
@@ -36,13 +39,7 @@ pub async fn run(args: &LogoutArgs, app: &App, console: &mut Console) -> Result<
         .await
         .map_err(|error| Failure::failed(&error))?;
     let Some(leaving) = leaving else {
-        let done = Done {
-            user: None,
-            session_ended: false,
-            revoked: false,
-            problem: None,
-        };
-        return say(args, &done, exit::DONE, console);
+        return elsewhere(args, app, console).await;
     };
     let who = leaving.who().clone();
     let ended = app.audit.end_session(&who.identity, who.generation).await;
@@ -72,14 +69,32 @@ pub async fn run(args: &LogoutArgs, app: &App, console: &mut Console) -> Result<
     say(args, &done, code, console)
 }
 
+/// Ends a session of which the keychain knows nothing: a process without a keychain holds it in its
+/// memory. The record refuses it from now on; what it was at the provider is that process' alone.
+async fn elsewhere(args: &LogoutArgs, app: &App, console: &mut Console) -> Result<u8, Failure> {
+    let failed = |error: Arc<StoreError>| Failure::failed(&error);
+    let Some((who, generation)) = app.audit.current_session().await.map_err(failed)? else {
+        return say(args, &Done::default(), exit::DONE, console);
+    };
+    let done = Done {
+        user: Some(who.display().into()),
+        session_ended: app
+            .audit
+            .end_session(&who, generation)
+            .await
+            .map_err(failed)?,
+        ..Done::default()
+    };
+    say(args, &done, exit::DONE, console)
+}
+
 fn say(args: &LogoutArgs, done: &Done, code: u8, console: &mut Console) -> Result<u8, Failure> {
     if args.json {
         console.json(done)?;
         return Ok(code);
     }
     let Some(user) = &done.user else {
-        console
-            .say("Nobody was signed in. (A session without a keychain ends with its process.)")?;
+        console.say("Nobody was signed in.")?;
         return Ok(code);
     };
     console.say(&format!(
@@ -87,7 +102,7 @@ fn say(args: &LogoutArgs, done: &Done, code: u8, console: &mut Console) -> Resul
         user.escape_debug()
     ))?;
     if done.problem.is_none() && !done.revoked {
-        console.note("The provider has no way of being told (RFC 7009); its session may go on.");
+        console.note("The provider was not told (RFC 7009); its session may go on.");
     }
     match &done.problem {
         Some(problem) => Err(Failure::new(code, problem.clone())),

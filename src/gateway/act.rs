@@ -2,13 +2,10 @@
 
 use std::sync::Arc;
 
-use tokio::time::Instant;
-
 use crate::audit::{
     AdmitError, Admitted, Agent, Call, Event, Outcome, OutcomeStatus, Receipt, RefusalReason,
 };
 use crate::login::Grant;
-use crate::name::{ExposedName, ServerName};
 use crate::policy::{self, Decision, Permit, Refusal, Standing};
 use crate::random;
 use crate::upstream::{Answer, Progress, UpstreamError};
@@ -17,7 +14,7 @@ use crate::wire::{Raw, method};
 use crate::wording::chain;
 
 use super::fault::{Fault, Refused};
-use super::fetch::Stage;
+use super::late::Asked;
 use super::route::{self, Route};
 use super::{Gateway, Host, Server};
 
@@ -78,7 +75,15 @@ impl Gateway {
         params: &Raw,
     ) -> Result<Act<'a>, Fault> {
         let found = match self.find(method, params) {
-            Err(Fault::Unknown(_, name)) => self.find_later(&name, method, params).await?,
+            Err(Fault::Unknown(_, name)) => {
+                let asked = Asked {
+                    host,
+                    method,
+                    params,
+                    name: &name,
+                };
+                self.find_later(asked).await?
+            }
             other => other?,
         };
         let unknown = || Fault::Unknown(found.what.kind(), found.asked.clone());
@@ -87,50 +92,8 @@ impl Gateway {
         Ok(Act::new(server, found, method, host.agent(), seen))
     }
 
-    /// A name that is not known yet: perhaps nobody is signed in, or its server has not answered.
-    async fn find_later(&self, name: &str, method: &str, params: &Raw) -> Result<Route, Fault> {
-        if self.viewer().is_none()
-            && let Err(error) = self.parts.session.anyone().await
-        {
-            if error.needs_sign_in() {
-                return Err(Fault::NotSignedIn(self.invitation().await.into()));
-            }
-            return Err(Fault::from(&error).not_sent());
-        }
-        self.ready_lists(Instant::now() + self.parts.list_budget)
-            .await;
-        let missing = match self.find(method, params) {
-            Err(fault @ Fault::Unknown(..)) => fault,
-            other => return other,
-        };
-        let mut silent = self.catalog(|catalog| catalog.unknown()).into_iter();
-        let server = silent.find(|server| ExposedName::could_be_of(name, server));
-        let Some(server) = server.and_then(|server| self.server(&server)) else {
-            return Err(missing);
-        };
-        match self.parts.session.grant(&server.audience).await {
-            Err(error) if error.needs_sign_in() => {
-                Err(Fault::NotSignedIn(self.invitation().await.into()))
-            }
-            Err(error) => Err(Fault::from(&error).not_sent()),
-            Ok(_) => Err(self.still_unknown(&server.config.name)),
-        }
-    }
-
-    /// A name of a server whose lists nobody has seen yet.
-    fn still_unknown(&self, server: &ServerName) -> Fault {
-        let why = match self.parts.fetching.stage(server) {
-            Stage::Failed(why, _) => why,
-            Stage::Idle | Stage::Running | Stage::Known => "it has not answered yet".into(),
-        };
-        let text = format!(
-            "The server \"{server}\" could not be used: {why}. The call did not run; other servers \
-             are not affected. Try again later, or ask chaperone__status."
-        );
-        Fault::Unavailable(text.into())
-    }
-
-    fn find(&self, method: &str, params: &Raw) -> Result<Route, Fault> {
+    /// Which server has the name, as far as the lists are known.
+    pub(super) fn find(&self, method: &str, params: &Raw) -> Result<Route, Fault> {
         if method == method::TOOLS_CALL {
             let object = route::open(params)?;
             let asked = route::required(&object, "name")?;
@@ -280,12 +243,7 @@ impl Gateway {
             agent: Arc::clone(&act.agent),
             request_id: act.request_id.clone(),
         };
-        if let Err(error) = self.parts.audit.record(event).await {
-            tracing::error!(
-                error = chain(error.as_ref()),
-                "a refusal could not be recorded"
-            );
-        }
+        self.note(event).await;
     }
 }
 

@@ -4,30 +4,23 @@ use std::sync::atomic::Ordering;
 use std::sync::{Arc, MutexGuard, PoisonError};
 
 use crate::audit::{Event, RefusalReason};
-use crate::login::{Grant, NoGrant, SignInError, Snapshot};
+use crate::login::{Grant, SignInError, Snapshot};
 use crate::policy::Policy;
 use crate::wire::Raw;
 use crate::wording::chain;
 
-use super::Gateway;
 use super::act::Act;
 use super::fault::Fault;
+use super::{Gateway, late};
 
 impl Gateway {
     /// The verified person with what the server's token allows; else why not, and the way in.
     pub(super) async fn standing(&self, act: &Act<'_>) -> Result<Arc<Grant>, Fault> {
         match self.parts.session.grant(&act.server.audience).await {
             Ok(grant) => Ok(grant),
-            Err(NoGrant::NotSignedIn | NoGrant::Ended) => {
-                self.record_refusal(act, None, RefusalReason::NotSignedIn)
-                    .await;
-                Err(Fault::NotSignedIn(self.invitation().await.into()))
-            }
-            Err(other) => {
-                let text = chain(&other);
-                self.record_refusal(act, None, RefusalReason::Other(text.clone().into()))
-                    .await;
-                Err(Fault::from(&other).not_sent())
+            Err(why) => {
+                self.record_refusal(act, None, late::reason(&why)).await;
+                Err(self.without(&why).await)
             }
         }
     }

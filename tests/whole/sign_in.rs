@@ -286,6 +286,14 @@ async fn without_a_keychain_login_refuses_and_a_host_signs_in_for_itself() {
     assert_ne!(tables["isError"], true, "{tables}");
     let status = host.call("chaperone__status", json!({})).await;
     assert!(text(&status).contains("memory of this process"), "{status}");
+    // It can be ended from outside, though only that process has it.
+    let calls = database.calls().await.len();
+    let output = world.run(&["logout"]).await;
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+    let refused = host.call("database__list_tables", json!({})).await;
+    assert_eq!(refused["isError"], true, "{refused}");
+    assert!(text(&refused).contains("Sign-in needed"), "{refused}");
+    assert_eq!(database.calls().await.len(), calls);
     host.close().await;
     // Nothing of it is left for the next one.
     assert_eq!(world.run(&["whoami"]).await.status.code(), Some(4));

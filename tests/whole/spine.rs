@@ -162,6 +162,11 @@ async fn a_host_without_a_session_signs_in_through_the_link_and_goes_on() {
         (who[0]["user"].as_str(), code),
         (Some("alice@example.test"), Some(0))
     );
+    let record = company.record().await;
+    let refused: Vec<_> = record.iter().filter(|r| r["kind"] == "refusal").collect();
+    assert_eq!(refused.len(), 1, "{refused:?}");
+    assert_eq!(refused[0]["decision"], "not_signed_in");
+    assert_eq!(refused[0]["tool_args"]["sql"], "select 1");
     company.assert_intact().await;
 }
 

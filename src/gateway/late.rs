@@ -1,0 +1,100 @@
+//! Names of which nothing is known yet: perhaps nobody is signed in, or their server has not
+//! answered.
+
+use tokio::time::Instant;
+
+use crate::audit::{Event, RefusalReason};
+use crate::login::NoGrant;
+use crate::name::{ExposedName, ServerName};
+use crate::random;
+use crate::wire::Raw;
+use crate::wording::chain;
+
+use super::fault::Fault;
+use super::fetch::Stage;
+use super::route::Route;
+use super::{Gateway, Host, Server};
+
+/// A request whose server is not certain.
+#[derive(Clone, Copy)]
+pub(super) struct Asked<'a> {
+    pub(super) host: &'a Host,
+    pub(super) method: &'a str,
+    pub(super) params: &'a Raw,
+    /// The name as the host has it.
+    pub(super) name: &'a str,
+}
+
+impl Gateway {
+    /// Finds the name once lists are there, as far as they come in time.
+    pub(super) async fn find_later(&self, asked: Asked<'_>) -> Result<Route, Fault> {
+        if self.viewer().is_none()
+            && let Err(error) = self.parts.session.anyone().await
+        {
+            return Err(self.turn_away(asked, None, &error).await);
+        }
+        self.ready_lists(Instant::now() + self.parts.list_budget)
+            .await;
+        let missing = match self.find(asked.method, asked.params) {
+            Err(fault @ Fault::Unknown(..)) => fault,
+            other => return other,
+        };
+        let mut silent = self.catalog(|catalog| catalog.unknown()).into_iter();
+        let server = silent.find(|server| ExposedName::could_be_of(asked.name, server));
+        let Some(server) = server.and_then(|server| self.server(&server)) else {
+            return Err(missing);
+        };
+        match self.parts.session.grant(&server.audience).await {
+            Err(error) => Err(self.turn_away(asked, Some(server), &error).await),
+            Ok(_) => Err(self.still_unknown(&server.config.name)),
+        }
+    }
+
+    /// Records that there is no token, and says so.
+    async fn turn_away(&self, asked: Asked<'_>, server: Option<&Server>, why: &NoGrant) -> Fault {
+        let policy = self.policy().await;
+        self.note(Event::Refusal {
+            server: server.map(|server| server.config.name.clone()),
+            target: asked.name.into(),
+            method: asked.method.into(),
+            params: Some(asked.params.clone()),
+            refusal: reason(why),
+            policy_digest: Some(policy.digest().into()),
+            principal: None,
+            agent: asked.host.agent(),
+            request_id: random::uuid().to_string().into(),
+        })
+        .await;
+        self.without(why).await
+    }
+
+    /// What is said when there is no token, with the way in if a sign-in helps.
+    pub(super) async fn without(&self, why: &NoGrant) -> Fault {
+        if why.needs_sign_in() {
+            return Fault::NotSignedIn(self.invitation().await.into());
+        }
+        Fault::from(why).not_sent()
+    }
+
+    /// A name of a server whose lists nobody has seen yet.
+    fn still_unknown(&self, server: &ServerName) -> Fault {
+        let why = match self.parts.fetching.stage(server) {
+            Stage::Failed(why, _) => why,
+            Stage::Idle | Stage::Running | Stage::Known => "it has not answered yet".into(),
+        };
+        let text = format!(
+            "The server \"{server}\" could not be used: {why}. The call did not run; other servers \
+             are not affected. Try again later, or ask chaperone__status."
+        );
+        Fault::Unavailable(text.into())
+    }
+}
+
+/// What the record says when there is no token.
+pub(super) fn reason(why: &NoGrant) -> RefusalReason {
+    if why.needs_sign_in() {
+        RefusalReason::NotSignedIn
+    } else {
+        RefusalReason::Other(chain(why).into())
+    }
+}
