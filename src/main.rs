@@ -4,9 +4,6 @@ use std::process::ExitCode;
 
 use chaperone::cli;
 
-#[global_allocator]
-static MEMORY: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
 fn main() -> ExitCode {
     cli::main()
 }

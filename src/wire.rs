@@ -6,6 +6,7 @@
 //! rest. Nothing here waits, logs or knows a server.
 
 pub mod code;
+pub mod leap;
 pub mod message;
 pub mod method;
 pub mod object;

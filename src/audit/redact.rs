@@ -243,7 +243,7 @@ fn add_text(
     if key != "text" || item.peek() != Some(b'"') {
         return item.skip();
     }
-    let string = item.string()?;
+    let string = item.string_within(WINDOW * 2)?;
     let so_far = texts.get_or_insert_default();
     if so_far.len() > WINDOW {
         return Err(cursor::Syntax);
@@ -251,7 +251,7 @@ fn add_text(
     if !so_far.is_empty() {
         so_far.push('\n');
     }
-    so_far.push_str(&string.head(WINDOW * 2).decode());
+    so_far.push_str(&string.decode());
     Ok(())
 }
 

@@ -3,7 +3,8 @@
 use std::fmt;
 
 use super::code;
-use super::object::{Object, quoted, string_end};
+use super::leap::string_end;
+use super::object::{Object, quoted};
 use super::raw::Raw;
 
 /// The deepest nesting of arrays and objects that is accepted.
@@ -263,9 +264,13 @@ impl<'a> Envelope<'a> {
     }
 }
 
-/// Counts brackets outside strings; strings, which are most of a large message, are leapt over.
+/// Counts brackets outside strings, unless there are too few of them in all.
 fn nests_deeper(text: &str, limit: usize) -> bool {
     let bytes = text.as_bytes();
+    let brackets = memchr::memchr2_iter(b'[', b'{', bytes);
+    if brackets.take(limit + 1).count() <= limit {
+        return false;
+    }
     let (mut at, mut depth) = (0, 0_usize);
     while let Some(byte) = bytes.get(at) {
         match byte {

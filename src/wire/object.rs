@@ -8,6 +8,7 @@ use std::borrow::Cow;
 use std::ops::Range;
 
 use super::Raw;
+use super::leap::string_end;
 
 /// The members of one JSON object.
 #[derive(Debug)]
@@ -282,18 +283,6 @@ impl<'a> Scan<'a> {
         self.at = self.at.min(bytes.len());
         start..self.at
     }
-}
-
-/// The place of the quote that ends the string whose content begins at `at`.
-pub(super) fn string_end(bytes: &[u8], mut at: usize) -> usize {
-    while let Some(found) = memchr::memchr2(b'"', b'\\', bytes.get(at..).unwrap_or_default()) {
-        at += found;
-        if bytes[at] == b'"' {
-            return at;
-        }
-        at += 2;
-    }
-    bytes.len()
 }
 
 #[cfg(test)]

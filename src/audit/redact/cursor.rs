@@ -5,6 +5,8 @@
 
 use std::borrow::Cow;
 
+use crate::wire::leap;
+
 /// A place in a JSON text.
 #[derive(Debug, Clone)]
 pub(super) struct Cursor<'a> {
@@ -63,15 +65,19 @@ impl<'a> Cursor<'a> {
 
     /// Steps over a string; one that is not closed goes to the end.
     pub(super) fn string(&mut self) -> Result<Literal<'a>, Syntax> {
+        self.string_within(usize::MAX)
+    }
+
+    /// Steps over a string; of a longer one than `limit` bytes the beginning stands for the whole,
+    /// as if the text ended there.
+    pub(super) fn string_within(&mut self, limit: usize) -> Result<Literal<'a>, Syntax> {
         self.expect(b'"')?;
         let (start, bytes) = (self.at, self.source.as_bytes());
         let (mut escaped, mut disguised, mut from) = (false, false, start);
-        loop {
-            let Some(step) = memchr::memchr2(b'"', b'\\', &bytes[from..]) else {
-                self.at = bytes.len();
+        while from - start <= limit {
+            let Some(found) = leap::stop(bytes, from) else {
                 break;
             };
-            let found = from + step;
             if bytes[found] == b'"' {
                 self.at = found + 1;
                 return Ok(Literal {
@@ -85,8 +91,9 @@ impl<'a> Cursor<'a> {
             disguised |= matches!(bytes.get(found + 1), Some(b'u' | b'/'));
             from = (found + 2).min(bytes.len());
         }
+        self.at = bytes.len();
         Ok(Literal {
-            raw: &self.source[start..],
+            raw: beginning(&self.source[start..], limit),
             escaped,
             disguised,
             closed: false,
