@@ -45,6 +45,40 @@ pub struct RawLists {
     pub templates: Vec<Raw>,
 }
 
+/// Which lists are other than before.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Changed {
+    /// The tools.
+    pub tools: bool,
+    /// The prompts.
+    pub prompts: bool,
+    /// The resources or the templates, of which hosts are told together.
+    pub resources: bool,
+}
+
+impl Changed {
+    /// All of them.
+    pub const ALL: Self = Self {
+        tools: true,
+        prompts: true,
+        resources: true,
+    };
+
+    fn between(before: &Lists, after: &Lists) -> Self {
+        Self {
+            tools: before.tools != after.tools,
+            prompts: before.prompts != after.prompts,
+            resources: before.resources != after.resources || before.templates != after.templates,
+        }
+    }
+
+    /// Whether there is any.
+    #[must_use]
+    pub fn any(self) -> bool {
+        self != Self::default()
+    }
+}
+
 /// The lists of all servers, in the order of the configuration.
 #[derive(Debug)]
 pub struct Catalog {
@@ -68,11 +102,11 @@ impl Catalog {
         }
     }
 
-    /// Replaces one server's lists; a server that is not in the configuration is ignored. Returns
-    /// whether anything is other than before.
-    pub fn set(&mut self, server: &ServerName, raw: &RawLists) -> bool {
+    /// Replaces one server's lists, and says what is other than before; a server that is not in the
+    /// configuration is ignored.
+    pub fn set(&mut self, server: &ServerName, raw: &RawLists) -> Changed {
         let changed = self.put(server, raw);
-        if changed {
+        if changed.any() {
             self.index();
         }
         changed
@@ -90,15 +124,14 @@ impl Catalog {
         self.index();
     }
 
-    fn put(&mut self, server: &ServerName, raw: &RawLists) -> bool {
+    fn put(&mut self, server: &ServerName, raw: &RawLists) -> Changed {
         let limit = self.name_limit;
         let Some(entry) = self.servers.iter_mut().find(|(name, _)| name == server) else {
-            return false;
+            return Changed::default();
         };
         let lists = items::read(server, raw, limit);
-        let changed = entry.1.as_ref() != Some(&lists);
-        entry.1 = Some(lists);
-        changed
+        let before = entry.1.replace(lists.clone());
+        before.map_or(Changed::ALL, |before| Changed::between(&before, &lists))
     }
 
     /// Forgets all lists, as when somebody else signs in.

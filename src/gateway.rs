@@ -7,6 +7,7 @@ mod act;
 pub mod fault;
 mod fetch;
 pub mod host;
+mod lane;
 mod late;
 mod level;
 mod lists;

@@ -126,3 +126,19 @@ fn words_find_tools_by_name_before_description() {
     assert_eq!(names, ["list_tables", "query"]);
     assert_eq!(search::rank(&tools, "", 10).len(), 3);
 }
+
+#[test]
+fn only_what_differs_is_said_to_have_changed() {
+    let mut catalog = Catalog::new([server("db")], 48);
+    let tool = r#"{"name":"list_tables"}"#;
+    let resource = r#"{"uri":"file:///a","name":"a"}"#;
+    let mut set =
+        |tools: &[&str], resources: &[&str]| catalog.set(&server("db"), &lists(tools, resources));
+    assert_eq!(set(&[tool], &[]), Changed::ALL);
+    assert!(!set(&[tool], &[]).any());
+    let changed = set(&[tool], &[resource]);
+    assert!(changed.resources && !changed.tools && !changed.prompts);
+    let changed = set(&[], &[resource]);
+    assert!(changed.tools && !changed.resources);
+    assert!(!catalog.set(&server("other"), &lists(&[tool], &[])).any());
+}

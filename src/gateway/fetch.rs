@@ -6,14 +6,13 @@
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use tokio::sync::watch;
 use tokio::time::Instant;
 
-use crate::catalog::RawLists;
 use crate::catalog::cache::Cache;
+use crate::catalog::{Changed, RawLists};
 use crate::config::ServerAuth;
 use crate::login::Snapshot;
 use crate::name::ServerName;
@@ -22,6 +21,7 @@ use crate::upstream::{Listing, UpstreamError};
 use crate::wire::Raw;
 use crate::wording::chain;
 
+use super::lane::{Lane, Stage, Wanted};
 use super::{Gateway, Server};
 
 /// The shortest time between two fetches of one server: a storm of changes costs one a second.
@@ -39,38 +39,11 @@ pub(super) struct Fetching {
     begun: AtomicBool,
 }
 
-/// One server's fetches.
-#[derive(Debug)]
-struct Lane {
-    stage: watch::Sender<Stage>,
-    /// Somebody fetches, or pauses before the next time.
-    busy: AtomicBool,
-    /// Somebody has asked since the last fetch began.
-    again: AtomicBool,
-}
-
-/// How far a lane is.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Stage {
-    /// Nobody has asked yet.
-    Idle,
-    /// A fetch is under way.
-    Running,
-    /// The lists are the server's own of this run.
-    Known,
-    /// The last fetch failed, for this reason; whether for want of a sign-in.
-    Failed(Arc<str>, bool),
-}
-
 impl Fetching {
     pub(super) fn new(names: &[ServerName]) -> Self {
-        let lane = || Lane {
-            stage: watch::Sender::new(Stage::Idle),
-            busy: AtomicBool::new(false),
-            again: AtomicBool::new(false),
-        };
+        let lanes = names.iter().map(|name| (name.clone(), Lane::new()));
         Self {
-            lanes: names.iter().map(|name| (name.clone(), lane())).collect(),
+            lanes: lanes.collect(),
             owner: Mutex::default(),
             begun: AtomicBool::new(false),
         }
@@ -78,7 +51,7 @@ impl Fetching {
 
     pub(super) fn stage(&self, server: &ServerName) -> Stage {
         let lane = self.lanes.get(server);
-        lane.map_or(Stage::Idle, |lane| lane.stage.borrow().clone())
+        lane.map_or(Stage::Idle, Lane::stage)
     }
 
     /// Takes note of whose lists are wanted; whether they are another person's than before.
@@ -91,24 +64,6 @@ impl Fetching {
         }
         *owner = Some(person.clone());
         true
-    }
-}
-
-impl Lane {
-    /// Whether the caller is to fetch; otherwise whoever is at it does so once more.
-    fn enter(&self) -> bool {
-        self.stage.send_replace(Stage::Running);
-        self.again.store(true, Ordering::SeqCst);
-        !self.busy.swap(true, Ordering::SeqCst)
-    }
-
-    /// Whether there is nothing more to do; somebody may have asked while that was found out.
-    fn leave(&self) -> bool {
-        if self.again.load(Ordering::SeqCst) {
-            return false;
-        }
-        self.busy.store(false, Ordering::SeqCst);
-        !self.again.load(Ordering::SeqCst) || self.busy.swap(true, Ordering::SeqCst)
     }
 }
 
@@ -157,7 +112,7 @@ impl Gateway {
     /// Fetches a server's lists for a new person; one that has just failed is left alone.
     fn fetch_if_idle(&self, name: &ServerName) {
         match self.parts.fetching.stage(name) {
-            Stage::Idle | Stage::Known => self.fetch(name),
+            Stage::Idle | Stage::Known => self.fetch(name, Wanted::ALL),
             Stage::Running | Stage::Failed(..) => {}
         }
     }
@@ -167,7 +122,7 @@ impl Gateway {
         let gateway = self.clone();
         self.parts.tasks.spawn_until_stop(async move {
             if gateway.parts.session.anyone().await.is_ok() {
-                gateway.tell_changed();
+                gateway.tell_changed(Changed::ALL);
             }
         });
     }
@@ -205,7 +160,7 @@ impl Gateway {
         // Somebody signed in elsewhere since these gave up.
         for server in &self.parts.servers {
             if let Stage::Failed(_, true) = self.parts.fetching.stage(&server.config.name) {
-                self.fetch(&server.config.name);
+                self.fetch(&server.config.name, Wanted::ALL);
             }
         }
     }
@@ -214,14 +169,14 @@ impl Gateway {
     pub(super) fn begin_fetching(&self) {
         self.parts.fetching.begun.store(true, Ordering::SeqCst);
         for server in &self.parts.servers {
-            self.fetch(&server.config.name);
+            self.fetch(&server.config.name, Wanted::ALL);
         }
     }
 
     /// Brings one server's lists up to date, without waiting.
-    pub(super) fn fetch(&self, name: &ServerName) {
-        let entered = self.parts.fetching.lanes.get(name).is_some_and(Lane::enter);
-        if !entered {
+    pub(super) fn fetch(&self, name: &ServerName, wanted: Wanted) {
+        let lane = self.parts.fetching.lanes.get(name);
+        if !lane.is_some_and(|lane| lane.enter(wanted)) {
             return;
         }
         let (gateway, name) = (self.clone(), name.clone());
@@ -233,9 +188,8 @@ impl Gateway {
                 return;
             };
             loop {
-                lane.again.store(false, Ordering::SeqCst);
-                let stage = Box::pin(gateway.fetch_now(server)).await;
-                lane.stage.send_replace(stage);
+                let stage = Box::pin(gateway.fetch_now(server, lane.wanted())).await;
+                lane.reach(stage);
                 tokio::time::sleep(PAUSE).await;
                 if lane.leave() {
                     return;
@@ -244,14 +198,14 @@ impl Gateway {
         });
     }
 
-    async fn fetch_now(&self, server: &Server) -> Stage {
+    async fn fetch_now(&self, server: &Server, wanted: Wanted) -> Stage {
         let Some(before) = self.viewer() else {
             return self.fetch_for_the_first_time(server).await;
         };
         // Whose lists they are is settled first, or they would be emptied for him later.
         self.remember(&before.identity).await;
         let name = &server.config.name;
-        match Box::pin(self.download(server, &before.identity)).await {
+        match Box::pin(self.download(server, &before.identity, wanted)).await {
             Ok(lists) => {
                 // The person may have changed while the server answered.
                 if self
@@ -284,51 +238,51 @@ impl Gateway {
         if self.viewer().is_none() {
             return Stage::Failed("nobody is signed in".into(), true);
         }
-        Box::pin(self.fetch_now(server)).await
+        Box::pin(self.fetch_now(server, Wanted::ALL)).await
     }
 
-    /// All lists of a server. Without its tools there is nothing; of the rest, what cannot be had
-    /// now stays as it was.
+    /// All lists of a server, those that are not wanted as the disk remembers them. Without its
+    /// tools there is nothing; of the rest, what cannot be had now stays as it was.
     async fn download(
         &self,
         server: &Server,
         person: &Identity,
+        wanted: Wanted,
     ) -> Result<RawLists, UpstreamError> {
-        let upstream = &server.upstream;
-        let (tools, prompts, resources, templates) = tokio::join!(
-            upstream.list(Listing::Tools),
-            upstream.list(Listing::Prompts),
-            upstream.list(Listing::Resources),
-            upstream.list(Listing::Templates),
-        );
-        let mut lists = RawLists {
-            tools: tools?,
-            ..RawLists::default()
-        };
-        let before = self
-            .cache(person)
-            .load(&server.config.name, server.config.url.as_str());
+        let (name, url) = (&server.config.name, server.config.url.as_str());
+        let before = self.cache(person).load(name, url);
+        let wanted = before.as_ref().map_or(Wanted::ALL, |_| wanted);
         let before = before.unwrap_or_default();
-        let or_before = |new: Result<Vec<Raw>, UpstreamError>, old: Vec<Raw>| {
-            new.unwrap_or_else(|error| {
-                tracing::info!(why = chain(&error), "a list stays as it was");
-                old
-            })
+        let ask = async |listing| {
+            if wanted.has(listing) {
+                Some(server.upstream.list(listing).await)
+            } else {
+                None
+            }
         };
-        lists.prompts = or_before(prompts, before.prompts);
-        lists.resources = or_before(resources, before.resources);
-        lists.templates = or_before(templates, before.templates);
-        Ok(lists)
+        let (tools, prompts, resources, templates) = tokio::join!(
+            ask(Listing::Tools),
+            ask(Listing::Prompts),
+            ask(Listing::Resources),
+            ask(Listing::Templates),
+        );
+        Ok(RawLists {
+            tools: tools.unwrap_or(Ok(before.tools))?,
+            prompts: or_before(prompts, before.prompts),
+            resources: or_before(resources, before.resources),
+            templates: or_before(templates, before.templates),
+        })
     }
 
     /// Shows new lists, keeps them on disk, and tells the hosts; lists that are the same cost
     /// nothing.
     async fn take(&self, server: &Server, person: &Identity, lists: RawLists) {
         let name = &server.config.name;
-        if !self.catalog(|catalog| catalog.set(name, &lists)) {
+        let changed = self.catalog(|catalog| catalog.set(name, &lists));
+        if !changed.any() {
             return;
         }
-        self.tell_changed();
+        self.tell_changed(changed);
         let (cache, name, url) = (self.cache(person), name.clone(), server.config.url.clone());
         let keep = move || {
             if let Err(error) = cache.store(&name, url.as_str(), &lists) {
@@ -347,7 +301,8 @@ impl Gateway {
         let lanes = names
             .iter()
             .filter_map(|name| self.parts.fetching.lanes.get(name));
-        let mut waiting: futures_util::stream::FuturesUnordered<_> = lanes.map(settled).collect();
+        let mut waiting: futures_util::stream::FuturesUnordered<_> =
+            lanes.map(Lane::settled).collect();
         let all = self.parts.servers.len();
         while !waiting.is_empty() {
             let next = futures_util::StreamExt::next(&mut waiting);
@@ -362,16 +317,21 @@ impl Gateway {
     }
 }
 
-async fn settled(lane: &Lane) {
-    let mut stage = lane.stage.subscribe();
-    // The sender lives as long as the gateway.
-    let _settled = stage.wait_for(|stage| *stage != Stage::Running).await;
+fn or_before(new: Option<Result<Vec<Raw>, UpstreamError>>, before: Vec<Raw>) -> Vec<Raw> {
+    match new {
+        Some(Ok(new)) => new,
+        Some(Err(error)) => {
+            tracing::info!(why = chain(&error), "a list stays as it was");
+            before
+        }
+        None => before,
+    }
 }
 
 impl Gateway {
     /// Waits until no server's fetch is under way, until `deadline` at the latest.
     pub(super) async fn await_all(&self, deadline: Instant) {
-        let lanes = self.parts.fetching.lanes.values().map(settled);
+        let lanes = self.parts.fetching.lanes.values().map(Lane::settled);
         // Whoever is not there by then is shown as such.
         let _late = tokio::time::timeout_at(deadline, futures_util::future::join_all(lanes)).await;
     }

@@ -11,7 +11,7 @@ use crate::wire::Raw;
 use crate::wording::chain;
 
 use super::fault::Fault;
-use super::fetch::Stage;
+use super::lane::Stage;
 use super::route::Route;
 use super::{Gateway, Host, Server};
 

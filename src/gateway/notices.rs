@@ -2,12 +2,14 @@
 
 use tokio::sync::mpsc;
 
+use crate::catalog::Changed;
 use crate::name::ServerName;
 use crate::policy::Target;
 use crate::upstream::Notice;
 use crate::wire::{Object, Raw, method};
 
 use super::Gateway;
+use super::lane::Wanted;
 
 impl Gateway {
     /// Hears the servers until the gateway stops.
@@ -22,7 +24,7 @@ impl Gateway {
 
     fn hear(&self, notice: Notice) {
         match notice {
-            Notice::Changed(server, _) => self.fetch(&server),
+            Notice::Changed(server, listing) => self.fetch(&server, Wanted::one(listing)),
             Notice::Told {
                 server,
                 method,
@@ -56,14 +58,16 @@ impl Gateway {
         self.tell(method::RESOURCE_UPDATED, Some(&params));
     }
 
-    /// Tells every host that all lists may be others now.
-    pub(super) fn tell_changed(&self) {
-        for list in [
-            method::TOOLS_CHANGED,
-            method::PROMPTS_CHANGED,
-            method::RESOURCES_CHANGED,
+    /// Tells every host which lists are others now.
+    pub(super) fn tell_changed(&self, changed: Changed) {
+        for (list, changed) in [
+            (method::TOOLS_CHANGED, changed.tools),
+            (method::PROMPTS_CHANGED, changed.prompts),
+            (method::RESOURCES_CHANGED, changed.resources),
         ] {
-            self.tell(list, None);
+            if changed {
+                self.tell(list, None);
+            }
         }
     }
 

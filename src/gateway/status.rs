@@ -18,7 +18,7 @@ use crate::upstream::Health;
 use crate::wording::chain;
 
 use super::fault::Fault;
-use super::fetch::Stage;
+use super::lane::Stage;
 use super::lists::Viewer;
 use super::{Gateway, Server};
 

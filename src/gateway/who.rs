@@ -4,6 +4,7 @@ use std::sync::atomic::Ordering;
 use std::sync::{Arc, MutexGuard, PoisonError};
 
 use crate::audit::{Event, RefusalReason};
+use crate::catalog::Changed;
 use crate::login::{Grant, SignInError, Snapshot};
 use crate::policy::Policy;
 use crate::wire::Raw;
@@ -69,7 +70,7 @@ impl Gateway {
                 .store(false, Ordering::SeqCst);
             if signed_in {
                 gateway.begin_fetching();
-                gateway.tell_changed();
+                gateway.tell_changed(Changed::ALL);
             }
         });
     }
@@ -85,7 +86,7 @@ impl Gateway {
                     .as_ref()
                     .is_some_and(|shown| now.as_ref().is_none_or(|now| !sees_the_same(shown, now)));
                 if differs {
-                    gateway.tell_changed();
+                    gateway.tell_changed(Changed::ALL);
                 }
             }
         });
