@@ -50,8 +50,6 @@ pub struct Slot {
 pub enum Committed {
     /// They are answered, one way or another.
     Done,
-    /// They are answered: the log failed them.
-    Failed(Shared),
     /// They come back as they were: others hold the log, and it was not to be waited for.
     Busy(Vec<Job>),
 }
@@ -126,12 +124,14 @@ impl Slot {
         self.commits == CARRY_EVERY
     }
 
-    /// Commits jobs and answers them.
+    /// Commits jobs and answers them. If that fails, `late` are those who came meanwhile: they have
+    /// waited in vain too, and would wait as long again.
     pub fn commit(
         &mut self,
         settings: &AuditSettings,
         mut jobs: Vec<Job>,
         patience: Patience,
+        late: impl FnOnce() -> Vec<Job>,
     ) -> Committed {
         jobs.retain(Job::is_wanted);
         if jobs.is_empty() {
@@ -162,14 +162,16 @@ impl Slot {
             }
             Err(error) => {
                 let error = self.fail(error);
+                // Whoever hears of the failure and tries again comes after it.
+                let late = late();
                 self.refuse(jobs, &works, &error);
-                Committed::Failed(error)
+                self.refuse_all(late, &error);
+                Committed::Done
             }
         }
     }
 
-    /// Answers jobs that came while others waited in vain.
-    pub fn refuse_all(&mut self, mut jobs: Vec<Job>, error: &Shared) {
+    fn refuse_all(&mut self, mut jobs: Vec<Job>, error: &Shared) {
         let works = jobs
             .iter_mut()
             .map(|job| std::mem::replace(&mut job.work, Work::Sign));

@@ -25,6 +25,7 @@ use crate::policy::RateLimit;
 use crate::principal::{Generation, Identity};
 
 mod admission;
+mod alone;
 mod opening;
 mod sweep;
 mod transaction;
@@ -151,6 +152,9 @@ impl Store {
     /// When the transaction failed; then nothing of it was done.
     pub fn commit(&mut self, works: &[Work], patience: Patience) -> Result<Vec<Done>, StoreError> {
         self.wait_for_turn(patience)?;
+        if let Some(done) = self.commit_alone(works)? {
+            return Ok(vec![done]);
+        }
         self.in_transaction(|transaction| {
             works.iter().map(|work| transaction.perform(work)).collect()
         })

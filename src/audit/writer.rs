@@ -158,7 +158,7 @@ impl Writer {
             if jobs.is_empty() {
                 break;
             }
-            let committed = slot.commit(&self.settings, jobs, Patience::None);
+            let committed = slot.commit(&self.settings, jobs, Patience::None, Vec::new);
             if let Committed::Busy(jobs) = committed {
                 lock(&self.queue).put_back(jobs);
                 return self.summon();
@@ -235,12 +235,10 @@ impl Writer {
         let started = Instant::now();
         let laden = {
             let mut slot = lock(&self.slot);
-            let committed = slot.commit(&self.settings, jobs, Patience::Full);
-            if let Committed::Failed(error) = committed {
-                // Who came during a wait in vain has waited too, and would wait as long again.
-                let jobs = lock(&self.queue).take();
-                slot.refuse_all(jobs, &error);
-            }
+            // With all patience nothing comes back.
+            let _done = slot.commit(&self.settings, jobs, Patience::Full, || {
+                lock(&self.queue).take()
+            });
             slot.is_laden()
         };
         let gather = match self.settings.durability {

@@ -153,8 +153,9 @@ impl<B: Backend> Session<B> {
             Err(why) => return Some(reply::no_place(request.id, why)),
         };
         let session = Arc::clone(self);
+        // Boxed, because starting a task moves it several times.
+        let answering = Box::pin(async move { session.run(request, place).await });
         self.tasks.spawn(async move {
-            let answering = session.run(request, place);
             // A withdrawn request has no answer.
             let _withdrawn = Abortable::new(answering, withdrawal).await;
         });

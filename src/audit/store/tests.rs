@@ -2,9 +2,10 @@ use std::collections::BTreeSet;
 
 use rusqlite::params;
 
+use super::transaction::row_id;
 use super::*;
 use crate::audit::entry;
-use crate::audit::tests::kit::Desk;
+use crate::audit::tests::kit::{Desk, person};
 use crate::config::Durability::{Process, Strict};
 
 fn open(desk: &Desk, durability: Durability) -> Store {
@@ -124,4 +125,53 @@ fn a_log_without_its_own_row_is_damaged() {
     }
     .open(&mut Custodian::default());
     assert!(matches!(opened, Err(StoreError::Corrupt { .. })));
+}
+
+#[test]
+fn the_quick_way_is_taken_only_where_nothing_has_changed() {
+    let desk = Desk::new();
+    let (mut one, mut two) = (open(&desk, Process), open(&desk, Process));
+    let Done::Session(session) = only(&mut one, Work::BeginSession(person())) else {
+        panic!("no session");
+    };
+    let intent = |session| Work::Intent {
+        draft: entry::note("intent", &Device::default(), "x"),
+        session,
+        rate: None,
+    };
+    let outcome = |closes| Work::Outcome {
+        draft: entry::note("outcome", &Device::default(), "x"),
+        closes,
+    };
+    // The second has not seen what the first wrote, and then the other way round.
+    for first in [true, false, false, true] {
+        let store = if first { &mut one } else { &mut two };
+        let before = count(store, "record");
+        let Done::Intent(seq) = only(store, intent(session)) else {
+            panic!("refused");
+        };
+        assert_eq!(row_id(seq), before);
+        assert!(matches!(only(store, outcome(seq)), Done::Recorded));
+        assert_eq!(store.records(), seq + 2);
+    }
+    let Done::Intent(open) = only(&mut one, intent(session)) else {
+        panic!("refused");
+    };
+    let ended = only(&mut two, Work::EndSession(person(), session));
+    assert!(matches!(ended, Done::Ended(true)));
+    only(&mut two, outcome(open));
+    assert!(matches!(
+        only(&mut two, intent(session)),
+        Done::SessionEnded
+    ));
+    only(&mut one, Work::Sign);
+    assert_eq!(desk.read().signed_size(), one.records());
+    let last = "DELETE FROM record WHERE seq = (SELECT max(seq) FROM record)";
+    desk.connection().execute(last, []).unwrap();
+    let cut = one.commit(&[outcome(open)], Patience::Full);
+    assert!(matches!(cut, Err(StoreError::Cut { .. })), "{cut:?}");
+}
+
+fn only(store: &mut Store, work: Work) -> Done {
+    store.commit(&[work], Patience::Full).unwrap().remove(0)
 }

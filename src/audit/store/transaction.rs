@@ -112,7 +112,8 @@ impl Transaction<'_> {
     ) -> Result<T, Failure> {
         self.catch_up()?;
         let before = self.frontier.size();
-        if let Some(draft) = self.clock_jump(clocks) {
+        if let Some(expected) = clock_jump(clocks, self.now, &self.uptime) {
+            let draft = entry::clock_jump(self.device, expected, self.now);
             self.append(&draft, None, None)?;
         }
         let done = work(self)?;
@@ -177,20 +178,6 @@ impl Transaction<'_> {
         }
     }
 
-    fn clock_jump(&self, clocks: Option<&(Timestamp, Uptime)>) -> Option<Draft> {
-        let (then, uptime) = clocks?;
-        if uptime.boot != self.uptime.boot {
-            return None;
-        }
-        let calendar = self.now.millis().saturating_sub(then.millis());
-        let passed = self.uptime.millis.saturating_sub(uptime.millis);
-        if calendar.abs_diff(passed) <= CLOCK_JUMP_MILLIS {
-            return None;
-        }
-        let expected = Timestamp::from_millis(then.millis().saturating_add(passed));
-        Some(entry::clock_jump(self.device, expected, self.now))
-    }
-
     /// How many records there are.
     pub(super) fn size(&self) -> u64 {
         self.frontier.size()
@@ -204,9 +191,7 @@ impl Transaction<'_> {
         closes: Option<u64>,
     ) -> Result<u64, Failure> {
         let seq = self.frontier.size();
-        let millis = u64::try_from(self.now.millis()).unwrap_or(0);
-        let id = uuid::Builder::from_unix_timestamp_millis(millis, &random::bytes()).into_uuid();
-        let body = draft.complete(id, seq, &self.stamp);
+        let body = draft.complete(new_id(self.now), seq, &self.stamp);
         let leaf = tree::leaf_hash(&body);
         self.conn
             .prepare_cached(
@@ -278,6 +263,29 @@ impl Transaction<'_> {
             .execute([MARKS_KEPT])?;
         Ok(())
     }
+}
+
+/// What the calendar would show now if nobody had set it since these clocks were read, if it does
+/// not show that.
+pub(super) fn clock_jump(
+    clocks: Option<&(Timestamp, Uptime)>,
+    now: Timestamp,
+    uptime: &Uptime,
+) -> Option<Timestamp> {
+    let (then, before) = clocks?;
+    if before.boot != uptime.boot {
+        return None;
+    }
+    let calendar = now.millis().saturating_sub(then.millis());
+    let passed = uptime.millis.saturating_sub(before.millis);
+    let jumped = calendar.abs_diff(passed) > CLOCK_JUMP_MILLIS;
+    jumped.then(|| Timestamp::from_millis(then.millis().saturating_add(passed)))
+}
+
+/// A new record's identity: a UUID of version 7, by the transaction's calendar.
+pub(super) fn new_id(now: Timestamp) -> uuid::Uuid {
+    let millis = u64::try_from(now.millis()).unwrap_or(0);
+    uuid::Builder::from_unix_timestamp_millis(millis, &random::bytes()).into_uuid()
 }
 
 /// Runs a statement that answers nothing.
