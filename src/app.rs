@@ -18,9 +18,6 @@ use crate::stop::Tasks;
 use crate::upstream::{Http, HttpSetupError, Upstream};
 use crate::wording::chain;
 
-/// How long the servers get to hear that their sessions are over.
-const GOODBYE: Duration = Duration::from_secs(1);
-
 /// All parts of the program, ready to use; none has touched network, keychain or log.
 #[derive(Debug)]
 pub struct App {
@@ -100,13 +97,6 @@ impl App {
             gateway,
             keychain,
         }
-    }
-
-    /// Says goodbye to the servers and closes the record; a second or two at most.
-    pub async fn close(&self) {
-        // A server that does not answer in time forgets the session by itself.
-        let _late = tokio::time::timeout(GOODBYE, self.gateway.close()).await;
-        self.audit.close().await;
     }
 }
 

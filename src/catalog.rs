@@ -9,6 +9,7 @@ pub mod items;
 pub mod search;
 pub mod uris;
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -187,18 +188,26 @@ impl Catalog {
 
     /// What hosts call a server's URI.
     #[must_use]
-    pub fn exposed_uri<'a>(&self, server: &ServerName, uri: &'a str) -> std::borrow::Cow<'a, str> {
+    pub fn exposed_uri<'a>(&self, server: &ServerName, uri: &'a str) -> Cow<'a, str> {
         match self.place(server) {
-            Some(place) => self.uris.exposed(place, server, uri),
+            Some(place) => self.uris.exposed(place, uri),
             None => uri.into(),
         }
     }
 
-    /// Whether some URI of the server is shown under another name.
+    /// What hosts call a server's URI template.
     #[must_use]
-    pub fn has_aliases(&self, server: &ServerName) -> bool {
-        self.place(server)
-            .is_some_and(|place| self.uris.has_aliases(place))
+    pub fn exposed_template<'a>(&self, server: &ServerName, template: &'a str) -> Cow<'a, str> {
+        match self.place(server) {
+            Some(place) => self.uris.exposed_template(place, template),
+            None => template.into(),
+        }
+    }
+
+    /// Whether some URI may be shown under another name.
+    #[must_use]
+    pub fn has_aliases(&self) -> bool {
+        self.uris.has_aliases()
     }
 
     fn place(&self, server: &ServerName) -> Option<usize> {

@@ -18,6 +18,7 @@ mod serve;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use clap::{Parser, Subcommand};
 
@@ -154,6 +155,10 @@ fn run(cli: Cli, console: &mut Console) -> Result<u8, Failure> {
     }
 }
 
+/// What runs beside a command that is done may take so long to end: a token that is being exchanged
+/// is lost if nobody keeps the new one.
+const LAST_TASKS: Duration = Duration::from_millis(500);
+
 /// Runs one command with all parts at hand, and closes them afterwards.
 fn within(
     paths: Paths,
@@ -164,11 +169,11 @@ fn within(
         let tasks = Tasks::new();
         let app = App::open(paths, &tasks);
         let result = command(&app).await;
-        app.close().await;
-        tasks.stop();
+        app.gateway.close().await;
+        tasks.finish(LAST_TASKS).await;
         result
     });
-    // Whatever still waits for a keychain or a name server is not waited for.
+    // Whatever waits longer for a keychain or a name server is not waited for.
     runtime.shutdown_background();
     result
 }

@@ -40,6 +40,9 @@ use crate::wording::chain;
 pub use fault::Fault;
 pub use host::Host;
 
+/// How long the servers get to hear that their sessions are over.
+const GOODBYE: Duration = Duration::from_secs(1);
+
 /// Everything between a host and its servers; clones share it.
 #[derive(Debug, Clone)]
 pub struct Gateway {
@@ -223,19 +226,21 @@ impl Gateway {
         self.session_lost(act).await
     }
 
-    /// Ends the sessions with hosts and servers.
+    /// Ends the sessions with hosts and servers, and closes the record; a second or two at most.
     pub async fn close(&self) {
         let hosts = std::mem::take(&mut *self.hosts());
-        for host in hosts {
-            let agent = host.agent();
-            self.note(Event::Stopped { agent }).await;
-        }
-        let closing = self
-            .parts
-            .servers
-            .iter()
-            .map(|server| server.upstream.close());
-        futures_util::future::join_all(closing).await;
+        let parting = async {
+            for host in hosts {
+                let agent = host.agent();
+                self.note(Event::Stopped { agent }).await;
+            }
+            let servers = self.parts.servers.iter();
+            let closing = servers.map(|server| server.upstream.close());
+            futures_util::future::join_all(closing).await;
+        };
+        // A server that does not answer in time forgets the session by itself.
+        let _late = tokio::time::timeout(GOODBYE, parting).await;
+        self.parts.audit.close().await;
     }
 
     fn server(&self, name: &ServerName) -> Option<&Server> {

@@ -86,6 +86,41 @@ fn two_servers_with_one_uri_stay_apart() {
 }
 
 #[test]
+fn a_shared_template_can_be_filled_in_for_either_server() {
+    let (first, second) = (server("one"), server("two"));
+    let mut catalog = Catalog::new([first.clone(), second.clone()], 48);
+    let shared = RawLists {
+        templates: vec![raw(r#"{"uriTemplate":"demo://x/{id}","name":"x"}"#)],
+        ..RawLists::default()
+    };
+    catalog.set(&first, &shared);
+    catalog.set(&second, &shared);
+    let template = |server| {
+        catalog
+            .exposed_template(server, "demo://x/{id}")
+            .into_owned()
+    };
+    assert_eq!(template(&first), "demo://x/{id}");
+    assert_eq!(template(&second), "chaperone://two/demo://x/{id}");
+    for (asked, server, own) in [
+        ("demo://x/a%2Fb", &first, "demo://x/a%2Fb"),
+        ("chaperone://two/demo://x/a%2Fb", &second, "demo://x/a%2Fb"),
+        ("chaperone://two/demo://x/{id}", &second, "demo://x/{id}"),
+        ("chaperone://two/demo%3A%2F%2Fx%2F7", &second, "demo://x/7"),
+    ] {
+        assert_eq!(catalog.locate(asked), Some((server, own.into())), "{asked}");
+    }
+    // What a server answers leads back to it.
+    let answered = catalog.exposed_uri(&second, "demo://x/7").into_owned();
+    assert_eq!(
+        catalog.locate(&answered),
+        Some((&second, "demo://x/7".into()))
+    );
+    assert_eq!(catalog.exposed_uri(&first, "demo://x/7"), "demo://x/7");
+    assert_eq!(catalog.locate("chaperone://none/demo%3A7"), None);
+}
+
+#[test]
 fn the_cache_gives_back_what_was_kept_for_the_same_person_and_address() {
     let dir = tempfile::tempdir().unwrap();
     let person = |subject: &str| crate::principal::Identity {

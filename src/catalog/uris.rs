@@ -1,12 +1,14 @@
 //! Which server a resource URI belongs to.
 //!
-//! URIs pass unchanged. Where two servers offer the same one, the later server's is shown as
-//! `chaperone://server/<percent-encoded>`, and reading that name leads back to it.
+//! URIs pass unchanged where they lead to the server that they came from. Where another server
+//! offers the same one, it is shown as `chaperone://server/<percent-encoded>`. Of a template only
+//! the beginning changes, `chaperone://server/<template>`, because what is filled in must reach the
+//! server as it is: a colon that is not encoded tells the two apart.
 
 use std::borrow::Cow;
 use std::collections::HashMap;
 
-use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+use percent_encoding::{NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 
 use crate::name::ServerName;
 
@@ -17,71 +19,87 @@ const SCHEME: &str = "chaperone://";
 /// The listed URIs and templates of all servers.
 #[derive(Debug, Default)]
 pub(super) struct Uris {
-    /// The first server that offers a URI.
+    servers: Vec<ServerName>,
+    /// The first server that offers a URI or a template.
     owners: HashMap<Box<str>, usize>,
     /// Templates in the order of the servers.
     templates: Vec<(Box<str>, usize)>,
-    /// What each later server calls by a URI that an earlier one owns.
-    aliased: HashMap<Box<str>, (usize, Box<str>)>,
+    /// Whether more than one server has any.
+    mixed: bool,
 }
 
 impl Uris {
     pub(super) fn of(servers: &[(ServerName, Option<Lists>)]) -> Self {
-        let mut uris = Self::default();
-        for (place, (name, lists)) in servers.iter().enumerate() {
+        let mut uris = Self {
+            servers: servers.iter().map(|(name, _)| name.clone()).collect(),
+            ..Self::default()
+        };
+        for (place, (_, lists)) in servers.iter().enumerate() {
             let Some(lists) = lists else { continue };
             for listed in lists.resources.iter().chain(lists.templates.iter()) {
-                let owner = *uris.owners.entry(listed.uri.clone()).or_insert(place);
-                if owner != place {
-                    let alias = alias(name, &listed.uri);
-                    uris.aliased
-                        .insert(alias.into(), (place, listed.uri.clone()));
-                }
+                let first = uris.owners.values().next();
+                uris.mixed |= first.is_some_and(|first| *first != place);
+                uris.owners.entry(listed.uri.clone()).or_insert(place);
             }
-            let templates = lists
-                .templates
-                .iter()
-                .map(|template| (template.uri.clone(), place));
-            uris.templates.extend(templates);
+            let templates = lists.templates.iter();
+            uris.templates
+                .extend(templates.map(|template| (template.uri.clone(), place)));
         }
         uris
     }
 
     /// The place of the server, and its own URI.
     pub(super) fn locate(&self, uri: &str) -> Option<(usize, Box<str>)> {
-        if let Some((place, own)) = self.aliased.get(uri) {
-            return Some((*place, own.clone()));
+        if let Some(found) = self.unalias(uri) {
+            return Some(found);
         }
+        Some((self.owner(uri)?, uri.into()))
+    }
+
+    fn owner(&self, uri: &str) -> Option<usize> {
         if let Some(place) = self.owners.get(uri) {
-            return Some((*place, uri.into()));
+            return Some(*place);
         }
         let mut templates = self.templates.iter();
         let (_, place) = templates.find(|(template, _)| template_fits(template, uri))?;
-        Some((*place, uri.into()))
+        Some(*place)
     }
 
-    pub(super) fn exposed<'a>(
-        &self,
-        place: usize,
-        server: &ServerName,
-        uri: &'a str,
-    ) -> Cow<'a, str> {
-        match self.owners.get(uri) {
-            Some(owner) if *owner != place => alias(server, uri).into(),
-            Some(_) | None => uri.into(),
+    fn unalias(&self, uri: &str) -> Option<(usize, Box<str>)> {
+        let (server, own) = uri.strip_prefix(SCHEME)?.split_once('/')?;
+        let mut servers = self.servers.iter();
+        let place = servers.position(|known| known.as_str() == server)?;
+        if own.contains(':') {
+            return Some((place, own.into()));
+        }
+        let own = percent_decode_str(own).decode_utf8().ok()?;
+        Some((place, own.into()))
+    }
+
+    /// What hosts call a URI of the server.
+    pub(super) fn exposed<'a>(&self, place: usize, uri: &'a str) -> Cow<'a, str> {
+        let is_ours = self.owner(uri).is_none_or(|owner| owner == place);
+        if is_ours && !uri.starts_with(SCHEME) {
+            return uri.into();
+        }
+        let encoded = utf8_percent_encode(uri, NON_ALPHANUMERIC);
+        format!("{SCHEME}{}/{encoded}", self.servers[place]).into()
+    }
+
+    /// What hosts call a template of the server.
+    pub(super) fn exposed_template<'a>(&self, place: usize, template: &'a str) -> Cow<'a, str> {
+        match self.owners.get(template) {
+            Some(owner) if *owner != place => {
+                format!("{SCHEME}{}/{template}", self.servers[place]).into()
+            }
+            Some(_) | None => template.into(),
         }
     }
 
-    pub(super) fn has_aliases(&self, place: usize) -> bool {
-        self.aliased.values().any(|(server, _)| *server == place)
+    /// Whether some URI may be shown under another name.
+    pub(super) fn has_aliases(&self) -> bool {
+        self.mixed || self.owners.keys().any(|uri| uri.starts_with(SCHEME))
     }
-}
-
-fn alias(server: &ServerName, uri: &str) -> String {
-    format!(
-        "{SCHEME}{server}/{}",
-        utf8_percent_encode(uri, NON_ALPHANUMERIC)
-    )
 }
 
 /// Whether a URI could come from a template (RFC 6570): the literal parts stand in it in order, at

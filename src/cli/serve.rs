@@ -1,6 +1,5 @@
 //! `chaperone serve`: what a host starts.
 
-use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use futures_util::FutureExt;
@@ -18,25 +17,23 @@ const GRACE: Duration = Duration::from_millis(1200);
 pub fn run(paths: Paths) -> Result<u8, Failure> {
     let runtime = super::runtime()?;
     runtime.block_on(serve(paths));
-    // Whatever still waits for a keychain or a name server is not waited for.
+    // Whatever waits longer for a keychain or a name server is not waited for.
     runtime.shutdown_background();
     Ok(exit::DONE)
 }
 
 async fn serve(paths: Paths) {
     let tasks = Tasks::new();
-    let app: Arc<OnceLock<App>> = Arc::default();
     let line_limit = LineLimit::default();
     let opening = {
-        let (tasks, app, limit) = (tasks.clone(), Arc::clone(&app), line_limit.clone());
+        let (tasks, limit) = (tasks.clone(), line_limit.clone());
         async move {
             let theirs = tasks.clone();
-            let opened = tasks.blocking(move || App::open(paths, &theirs)).await;
-            let app = app.get_or_init(|| opened);
+            let app = tasks.blocking(move || App::open(paths, &theirs)).await;
             if let Ok(config) = &app.config {
                 limit.set(config.tools.line_limit);
             }
-            app.gateway.clone()
+            app.gateway
         }
     };
     let (input, output) = match front::stdio() {
@@ -58,16 +55,19 @@ async fn serve(paths: Paths) {
         hosts.stop();
         std::future::pending().await
     };
-    let cause = tokio::select! {
-        ended = serving => ended.cause,
+    let ended = tokio::select! {
+        ended = serving => ended,
         never = told => never,
     };
-    tracing::debug!(?cause, "the session has ended");
-    if let Some(app) = app.get() {
-        // A host that waits is told nothing more; what is on record stays there.
-        let _late = tokio::time::timeout(GRACE, app.close()).await;
-    }
-    tasks.stop();
+    tracing::debug!(cause = ?ended.cause, "the session has ended");
+    let closing = async {
+        if let Some(gateway) = &ended.backend {
+            gateway.close().await;
+        }
+        tasks.finish(GRACE).await
+    };
+    // A host that waits is told nothing more; what is on record stays there.
+    let _late = tokio::time::timeout(GRACE, closing).await;
 }
 
 /// Resolves when the system or a terminal says so.

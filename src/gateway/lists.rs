@@ -1,10 +1,11 @@
 //! What a host is shown: the catalogue, filtered by the decision that calls ask too.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use tokio::time::Instant;
 
-use crate::catalog::{Lists, Tool};
+use crate::catalog::{Catalog, Lists, Resource, Tool};
 use crate::login::Snapshot;
 use crate::name::ServerName;
 use crate::policy::{Decision, Policy, Standing, Target, decide};
@@ -92,20 +93,31 @@ impl Gateway {
     }
 
     pub(super) async fn list_resources(&self) -> Result<Raw, Fault> {
-        self.list_placed("resources", URI, |lists| &lists.resources)
-            .await
+        self.list_placed(
+            "resources",
+            URI,
+            |lists| &lists.resources,
+            Catalog::exposed_uri,
+        )
+        .await
     }
 
     pub(super) async fn list_templates(&self) -> Result<Raw, Fault> {
-        self.list_placed("resourceTemplates", TEMPLATE, |lists| &lists.templates)
-            .await
+        self.list_placed(
+            "resourceTemplates",
+            TEMPLATE,
+            |lists| &lists.templates,
+            Catalog::exposed_template,
+        )
+        .await
     }
 
     async fn list_placed(
         &self,
         key: &'static str,
         place: &'static str,
-        of: impl Fn(&Lists) -> &[crate::catalog::Resource],
+        of: impl Fn(&Lists) -> &[Resource],
+        exposed: impl for<'a> Fn(&Catalog, &ServerName, &'a str) -> Cow<'a, str>,
     ) -> Result<Raw, Fault> {
         let mut list = List::of(key);
         if let Some(viewer) = self.viewing().await {
@@ -115,7 +127,7 @@ impl Gateway {
                         if !viewer.sees(self, server, Target::Resource(&item.uri)) {
                             continue;
                         }
-                        let exposed = catalog.exposed_uri(server, &item.uri);
+                        let exposed = exposed(catalog, server, &item.uri);
                         list.add(&placed(&item.definition, place, &item.uri, &exposed));
                     }
                 }
@@ -152,7 +164,7 @@ impl Gateway {
 
     /// A result with the URIs that hosts know, where they differ from the server's.
     pub(super) fn name_for_host(&self, server: &ServerName, method: &str, result: Raw) -> Raw {
-        if method == method::COMPLETE || !self.catalog(|catalog| catalog.has_aliases(server)) {
+        if method == method::COMPLETE || !self.catalog(|catalog| catalog.has_aliases()) {
             return result;
         }
         let renamed = self.catalog(|catalog| {
