@@ -149,9 +149,13 @@ impl ExposedName {
         rest.is_some_and(|rest| rest.starts_with(SEPARATOR))
     }
 
-    /// The server and tool of a name that was joined without rewriting it, for one of the servers.
+    /// The server and tool of a name that was joined without rewriting it, for one of the servers;
+    /// of a rewritten one only the catalogue knows what it stands for.
     #[must_use]
     pub fn parts(name: &str, servers: &[ServerName]) -> Option<(ServerName, ToolName)> {
+        if has_suffix(name) {
+            return None;
+        }
         let server = servers
             .iter()
             .find(|server| Self::could_be_of(name, server))?;

@@ -3,7 +3,7 @@
 //! In durability `strict` a thread of its own commits, because a commit waits for the disk; what
 //! arrives meanwhile goes into the next one. In durability `process` a commit is over sooner than
 //! another thread wakes up, so whoever comes first commits for all, on the spot; the thread is
-//! called when somebody else holds the log. It also does what nobody should wait for: opening,
+//! called when somebody else holds the log, and when there are many calls to be dealt with. It also does what nobody should wait for: opening,
 //! signing what was left unsigned for a second, looking after dead processes, and sending off
 //! chores. With nothing to do it sleeps without waking.
 
@@ -25,6 +25,8 @@ use crate::config::Durability;
 const UNSIGNED: Duration = Duration::from_secs(1);
 /// The part of a commit's time that is spent waiting for more to come along.
 const GATHER_DIVISOR: u32 = 8;
+/// With more calls than these under way the thread commits, while others are dealt with.
+const CROWD: usize = 8;
 /// The longest such wait.
 const GATHER_LIMIT: Duration = Duration::from_millis(1);
 
@@ -98,8 +100,9 @@ impl Writer {
         })?;
         // Whoever is dropped here leaves his job to the thread.
         let abandoned = SummonOnDrop(self);
-        if self.settings.durability == Durability::Process {
-            if self.calls.load(Ordering::Relaxed) > 1 {
+        let calls = self.calls.load(Ordering::Relaxed);
+        if self.settings.durability == Durability::Process && calls <= CROWD {
+            if calls > 1 {
                 tokio::task::yield_now().await;
             }
             if let Ok(answer) = answer.try_recv() {

@@ -8,11 +8,12 @@ use serde_json::json;
 use super::console::Console;
 use super::failure::{Failure, exit};
 use crate::app::App;
-use crate::config::{Config, ServerAuth};
+use crate::config::{self, Config, ServerAuth};
 use crate::gateway::{Fault, audience};
 use crate::name::{ExposedName, ServerName, ToolName};
 use crate::policy::{Policy, Problem, Standing, Target, digest_of};
 use crate::principal::{Roles, Scopes};
+use crate::wording::chain;
 
 /// Check the policy document, or ask what it says of a tool.
 #[derive(Debug, Args)]
@@ -56,11 +57,12 @@ pub async fn run(args: &PolicyArgs, app: &App, console: &mut Console) -> Result<
             json,
         } => {
             let config = app.config.as_ref().ok();
-            check(file, config, *json, console)
+            check(file, &any(file)?, config, *json, console)
         }
         PolicyCommand::Check { file: None, json } => {
             let config = app.config.as_ref()?;
-            check(&config.policy_file, Some(config), *json, console)
+            let text = configured(config)?;
+            check(&config.policy_file, &text, Some(config), *json, console)
         }
         PolicyCommand::Explain {
             tool,
@@ -72,16 +74,16 @@ pub async fn run(args: &PolicyArgs, app: &App, console: &mut Console) -> Result<
 
 fn check(
     file: &Path,
+    text: &str,
     config: Option<&Config>,
     json: bool,
     console: &mut Console,
 ) -> Result<u8, Failure> {
-    let text = read(file)?;
     let names = config.and_then(|config| config.identity.as_ref());
     let names = names
         .map(|identity| identity.scope_names.clone())
         .unwrap_or_default();
-    let (problems, warnings) = match Policy::parse(&text, names) {
+    let (problems, warnings) = match Policy::parse(text, names) {
         Ok(policy) => (Vec::new(), policy.warnings()),
         Err(error) => (error.problems, Vec::new()),
     };
@@ -121,9 +123,25 @@ fn object(problem: &Problem) -> serde_json::Value {
     json!({"line": problem.line, "column": problem.column, "message": problem.message})
 }
 
-fn read(file: &Path) -> Result<String, Failure> {
-    let unreadable = |error| format!("the policy {} cannot be read: {error}", file.display());
-    std::fs::read_to_string(file).map_err(|error| Failure::new(exit::USAGE, unreadable(error)))
+fn unreadable(file: &Path, error: &dyn std::error::Error) -> Failure {
+    let text = format!(
+        "the policy {} cannot be read: {}",
+        file.display(),
+        chain(error)
+    );
+    Failure::new(exit::USAGE, text)
+}
+
+/// A file that is only looked at.
+fn any(file: &Path) -> Result<String, Failure> {
+    std::fs::read_to_string(file).map_err(|error| unreadable(file, &error))
+}
+
+/// The file that decides; one that others can write is no policy.
+fn configured(config: &Config) -> Result<String, Failure> {
+    let file = &config.policy_file;
+    let text = config::read_document(file, config.policy_trust);
+    text.map_err(|error| unreadable(file, &error))
 }
 
 async fn explain(
@@ -134,12 +152,15 @@ async fn explain(
     console: &mut Console,
 ) -> Result<u8, Failure> {
     let config = app.config.as_ref()?;
-    let (server, tool) = named(config, tool)?;
+    let (server, tool) = match app.gateway.named(tool).await {
+        Some(known) => known,
+        None => named(config, tool)?,
+    };
     let names = config
         .identity
         .as_ref()
         .map(|identity| identity.scope_names.clone());
-    let policy = Policy::parse(&read(&config.policy_file)?, names.unwrap_or_default());
+    let policy = Policy::parse(&configured(config)?, names.unwrap_or_default());
     let policy = policy.map_err(|_| {
         Failure::new(
             exit::USAGE,
@@ -175,8 +196,9 @@ fn named(config: &Config, tool: &str) -> Result<(ServerName, ToolName), Failure>
     ExposedName::parts(tool, &names).ok_or_else(|| {
         let known: Vec<&str> = names.iter().map(ServerName::as_str).collect();
         let text = format!(
-            "{:?} names no tool: write server__tool, with one of the servers {}",
-            tool,
+            "{tool:?} names no tool that is known: write server__tool, with one of the servers {}; \
+             a name that was rewritten (`chaperone tools` shows them) is known once its server has \
+             been asked",
             known.join(", ")
         );
         Failure::new(exit::USAGE, text)

@@ -128,7 +128,7 @@ impl Gateway {
     }
 
     /// Shows what the disk remembers for this person, if he is not the one shown already.
-    async fn remember(&self, person: &Identity) {
+    pub(super) async fn remember(&self, person: &Identity) {
         if !self.parts.fetching.is_new_owner(person) {
             return;
         }

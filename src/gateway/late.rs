@@ -5,7 +5,7 @@ use tokio::time::Instant;
 
 use crate::audit::{Event, RefusalReason};
 use crate::login::NoGrant;
-use crate::name::{ExposedName, ServerName};
+use crate::name::{ExposedName, ServerName, ToolName};
 use crate::random;
 use crate::wire::Raw;
 use crate::wording::chain;
@@ -26,6 +26,16 @@ pub(super) struct Asked<'a> {
 }
 
 impl Gateway {
+    /// What a name that hosts see stands for, as far as the disk remembers it for this person.
+    pub async fn named(&self, exposed: &str) -> Option<(ServerName, ToolName)> {
+        let viewer = self.viewer()?;
+        self.remember(&viewer.identity).await;
+        self.catalog(|catalog| {
+            let (server, tool) = catalog.tool(exposed)?;
+            Some((server.clone(), tool.name.clone()))
+        })
+    }
+
     /// Finds the name once lists are there, as far as they come in time.
     pub(super) async fn find_later(&self, asked: Asked<'_>) -> Result<Route, Fault> {
         if self.viewer().is_none()

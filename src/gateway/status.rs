@@ -104,6 +104,10 @@ pub struct ServerReport {
     pub state: &'static str,
     /// Why it is not up.
     pub reason: Option<Box<str>>,
+    /// When it is tried again, if it is down: milliseconds from now.
+    pub retry_in_ms: Option<u64>,
+    /// How many of its messages belonged to nothing that was asked.
+    pub strays: u64,
     /// How it calls itself.
     pub server_info: Option<Box<str>>,
     /// The revision of MCP that is spoken with it.
@@ -230,6 +234,8 @@ impl Gateway {
             },
             state: "unused",
             reason: None,
+            retry_in_ms: None,
+            strays: server.upstream.strays(),
             server_info: None,
             revision: None,
             tools_total: tools.as_ref().map(Vec::len),
@@ -248,9 +254,10 @@ impl Gateway {
                 report.server_info = server_info;
                 report.revision = Some(revision);
             }
-            Health::Down { reason, .. } => {
+            Health::Down { reason, retry_in } => {
                 report.state = "down";
                 report.reason = Some(reason);
+                report.retry_in_ms = u64::try_from(retry_in.as_millis()).ok();
             }
         }
         match self.parts.fetching.stage(&config.name) {

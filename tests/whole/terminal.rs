@@ -152,6 +152,10 @@ async fn reports_say_what_the_policy_leaves_and_why() {
     .await;
     assert_eq!(exit, Some(0));
     assert!(out.contains("database-access"), "{out}");
+    let rewritten = ["policy", "explain", "database__query-0123456789"];
+    let (exit, _, told) = code(&company.world, &rewritten).await;
+    assert_eq!(exit, Some(2));
+    assert!(told.contains("rewritten"), "{told}");
     assert_eq!(code(&company.world, &["policy", "check"]).await.0, Some(0));
     company
         .world

@@ -84,10 +84,16 @@ impl Display for ServerReport {
             (None, None) => write!(f, " its tools are not known")?,
             (None, Some(_)) => {}
         }
-        match &self.reason {
-            Some(reason) => writeln!(f, " {}", clean(reason)),
-            None => writeln!(f),
+        if let Some(reason) = &self.reason {
+            write!(f, " {}", clean(reason))?;
         }
+        if let Some(millis) = self.retry_in_ms {
+            write!(f, "; next try in {} s", millis.div_ceil(1000))?;
+        }
+        if self.strays > 0 {
+            write!(f, " ({} messages that nobody asked for)", self.strays)?;
+        }
+        writeln!(f)
     }
 }
 
