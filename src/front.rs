@@ -1,11 +1,14 @@
 //! The host's side: newline-delimited JSON-RPC, the session, and requests in flight.
 //!
-//! What opens a session is answered here, from memory and at once; all else goes to a [`Backend`],
+//! What opens a session is answered here, from memory and at once, and so is what asks what is served
+//! (MCP 2026-07-28, whose requests stand alone: [`discovery`], [`listening`]); all else goes to a [`Backend`],
 //! which is built meanwhile. Reading, writing and every request go on independently: a slow request
 //! holds up no other, and none is left behind when the host goes.
 
+mod discovery;
 mod greeting;
 mod lines;
+mod listening;
 mod progress;
 mod reply;
 mod running;
@@ -124,6 +127,7 @@ where
         () = &mut writing => Cause::OutputClosed,
         () = session.read(lines, options.backend) => Cause::InputEnded,
     };
+    session.end_listening();
     if cause == Cause::InputEnded {
         tokio::select! {
             () = &mut writing => cause = Cause::OutputClosed,

@@ -12,6 +12,7 @@ pub mod method;
 pub mod object;
 pub mod raw;
 pub mod revision;
+pub mod stateless;
 
 pub use message::{Id, Malformed, Message, Notification, Request, Response};
 pub use object::Object;

@@ -23,6 +23,10 @@ mod spine;
 mod surface;
 
 #[cfg(test)]
+#[path = "whole/alone.rs"]
+mod alone;
+
+#[cfg(test)]
 #[path = "whole/sign_in.rs"]
 mod sign_in;
 

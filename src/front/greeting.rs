@@ -15,7 +15,7 @@ use super::reply;
 
 /// The longest name of a host that is recorded, in characters.
 const AGENT_LIMIT: usize = 200;
-const INSTRUCTIONS: &str = "chaperone stands in front of your company's MCP servers; tools are \
+pub(super) const INSTRUCTIONS: &str = "chaperone stands in front of your company's MCP servers; tools are \
     named server__tool. If a tool says that nobody is signed in, call chaperone__sign_in and give \
     the person its link. chaperone__status says what is wrong and what to do. \
     chaperone__find_tools finds tools that are not in your list, and chaperone__call_tool calls them.";
@@ -41,24 +41,35 @@ impl Hello {
         })
     }
 
-    /// The answer: all that may ever be served, whatever is there now.
+    /// The answer.
     pub(super) fn answer(&self) -> Raw {
-        let mut offer = ServerCapabilities::default();
-        offer.tools = Some(tools());
-        offer.resources = Some(resources());
-        offer.prompts = Some(prompts());
-        offer.completions = Some(serde_json::Map::new());
-        offer.logging = Some(serde_json::Map::new());
         let mut known = ProtocolVersion::KNOWN_VERSIONS.iter();
-        let mut answer = InitializeResult::new(offer).with_instructions(INSTRUCTIONS);
+        let mut answer = InitializeResult::new(offer()).with_instructions(INSTRUCTIONS);
         answer.protocol_version = known
             .find(|known| known.as_str() == self.revision)
             .cloned()
             .unwrap_or(ProtocolVersion::V_2025_11_25);
-        answer.server_info = Implementation::new("chaperone", env!("CARGO_PKG_VERSION"));
-        answer.server_info.title = Some("Chaperone".to_owned());
+        answer.server_info = implementation();
         reply::raw(&answer)
     }
+}
+
+/// All that may ever be served, whatever is there now.
+pub(super) fn offer() -> ServerCapabilities {
+    let mut offer = ServerCapabilities::default();
+    offer.tools = Some(tools());
+    offer.resources = Some(resources());
+    offer.prompts = Some(prompts());
+    offer.completions = Some(serde_json::Map::new());
+    offer.logging = Some(serde_json::Map::new());
+    offer
+}
+
+/// What this program calls itself.
+pub(super) fn implementation() -> Implementation {
+    let mut itself = Implementation::new("chaperone", env!("CARGO_PKG_VERSION"));
+    itself.title = Some("Chaperone".to_owned());
+    itself
 }
 
 fn tools() -> ToolsCapability {
@@ -82,7 +93,7 @@ fn prompts() -> PromptsCapability {
 
 /// `name/version` of `clientInfo`, fit to be recorded and shown. What cannot be read is left out:
 /// it is said by the host of itself and proves nothing.
-fn agent(host: &Raw) -> Option<Agent> {
+pub(super) fn agent(host: &Raw) -> Option<Agent> {
     let host = Object::of(host, &["name", "version"]).ok()?;
     let name = host.string("name").ok()??;
     let version = host.string("version").ok().flatten();

@@ -7,16 +7,18 @@ use std::sync::Arc;
 use futures_util::future::Abortable;
 use tokio::io::AsyncRead;
 use tokio::sync::{SetOnce, mpsc};
+use tokio_util::sync::CancellationToken;
 
 use crate::audit::Agent;
 use crate::gateway::{Fault, Host};
 use crate::stop::Tasks;
-use crate::wire::{Id, Message, Notification, Object, Raw, Request, Response, method};
+use crate::wire::stateless::{self, Terms};
+use crate::wire::{Id, Message, Notification, Object, Raw, Request, Response, code, method};
 
 use super::greeting::Hello;
 use super::lines::{Line, Lines};
 use super::running::{Place, Running};
-use super::{Backend, progress, reply};
+use super::{Backend, discovery, greeting, listening, progress, reply};
 
 /// One host's session.
 #[derive(Debug)]
@@ -26,6 +28,16 @@ pub(super) struct Session<B> {
     running: Running,
     outbox: mpsc::Sender<Message>,
     tasks: Tasks,
+    /// Ends the subscriptions.
+    ending: CancellationToken,
+}
+
+/// How a request is to be answered.
+enum Manner {
+    /// As one of the host's session.
+    InSession,
+    /// As one that stands alone, of this sender.
+    Alone(Agent),
 }
 
 impl<B: Backend> Session<B> {
@@ -37,7 +49,28 @@ impl<B: Backend> Session<B> {
             running: Running::default(),
             outbox,
             tasks,
+            ending: CancellationToken::new(),
         }
+    }
+
+    /// Where everything goes that the host is to hear.
+    pub(super) fn outbox(&self) -> &mpsc::Sender<Message> {
+        &self.outbox
+    }
+
+    /// Ends the subscriptions, in order.
+    pub(super) fn end_listening(&self) {
+        self.ending.cancel();
+    }
+
+    /// Resolves when the subscriptions are to end.
+    pub(super) async fn ending(&self) {
+        self.ending.cancelled().await;
+    }
+
+    /// What answers, as soon as it is built.
+    pub(super) async fn backend_when_built(&self) -> B {
+        self.backend.wait().await.clone()
     }
 
     /// What answers, once it is built.
@@ -121,17 +154,70 @@ impl<B: Backend> Session<B> {
     }
 
     /// Answers what is answered from memory, and starts what is not.
-    fn asked(self: &Arc<Self>, request: Request) -> Option<Response> {
+    fn asked(self: &Arc<Self>, mut request: Request) -> Option<Response> {
+        if &*request.method == method::INITIALIZE {
+            return Some(self.greet(request));
+        }
+        let params = request.params.take().unwrap_or_else(reply::empty);
+        match stateless::terms(&params) {
+            Ok(Some(terms)) => self.asked_alone(request, &terms),
+            Ok(None) => self.asked_in_session(request, params),
+            Err(error) => Some(discovery::refusal(request.id, &error)),
+        }
+    }
+
+    fn asked_in_session(self: &Arc<Self>, request: Request, params: Raw) -> Option<Response> {
         match &*request.method {
-            method::INITIALIZE => Some(self.greet(request)),
             method::PING => Some(reply::result(request.id, reply::empty())),
-            // Newer hosts then open a session in the way of the older revisions.
-            method::DISCOVER => {
+            // Requests of sessions say nothing of what these need to know.
+            method::DISCOVER | method::LISTEN => {
                 let unknown = Err(Fault::UnknownMethod);
                 Some(reply::outcome(request.id, &request.method, unknown))
             }
-            _ => self.start(request),
+            _ => self.start(request, params, Manner::InSession),
         }
+    }
+
+    /// A request that stands alone: nothing is taken from those before it.
+    fn asked_alone(self: &Arc<Self>, request: Request, terms: &Terms) -> Option<Response> {
+        let sender = terms.client.as_ref().and_then(greeting::agent);
+        let sender = sender.unwrap_or_default();
+        if !self.host.is_introduced() {
+            self.host.introduce(sender.clone());
+        }
+        let params = terms.params.clone();
+        let reply = match &*request.method {
+            method::DISCOVER => Some(reply::result(request.id, discovery::answer())),
+            method::LISTEN => self.listen(request.id, &params, sender),
+            asked if discovery::is_of_sessions(asked) => {
+                let unknown = Err(Fault::UnknownMethod);
+                Some(discovery::outcome(request.id, asked, unknown))
+            }
+            _ => self.start(request, params, Manner::Alone(sender)),
+        };
+        reply.map(discovery::coded)
+    }
+
+    fn listen(self: &Arc<Self>, id: Id, params: &Raw, sender: Agent) -> Option<Response> {
+        let filter = match listening::filter(params) {
+            Ok(filter) => filter,
+            Err(why) => return Some(reply::error(Some(id), code::INVALID_PARAMS, why)),
+        };
+        let (place, withdrawal) = match self.running.enter(&id) {
+            Ok(entered) => entered,
+            Err(why) => return Some(reply::no_place(id, why)),
+        };
+        let (session, host) = (Arc::clone(self), self.host.sending(sender));
+        let uris = filter.uris.clone();
+        let holding = Arc::clone(self).hold(host.clone(), id, filter, place);
+        let holding = Box::pin(holding);
+        self.tasks.spawn(async move {
+            // A withdrawn subscription has no answer.
+            if Abortable::new(holding, withdrawal).await.is_err() {
+                Box::pin(session.let_go(&host, uris)).await;
+            }
+        });
+        None
     }
 
     fn greet(&self, request: Request) -> Response {
@@ -142,19 +228,20 @@ impl<B: Backend> Session<B> {
                 .agent
                 .into_iter()
                 .for_each(|agent| self.host.introduce(agent));
+            self.host.open_session();
             answer
         });
         reply::outcome(request.id, method::INITIALIZE, outcome)
     }
 
-    fn start(self: &Arc<Self>, request: Request) -> Option<Response> {
+    fn start(self: &Arc<Self>, request: Request, params: Raw, manner: Manner) -> Option<Response> {
         let (place, withdrawal) = match self.running.enter(&request.id) {
             Ok(entered) => entered,
             Err(why) => return Some(reply::no_place(request.id, why)),
         };
         let session = Arc::clone(self);
         // Boxed, because starting a task moves it several times.
-        let answering = Box::pin(async move { session.run(request, place).await });
+        let answering = Box::pin(async move { session.run(request, params, manner, place).await });
         self.tasks.spawn(async move {
             // A withdrawn request has no answer.
             let _withdrawn = Abortable::new(answering, withdrawal).await;
@@ -162,12 +249,20 @@ impl<B: Backend> Session<B> {
         None
     }
 
-    async fn run(&self, request: Request, place: Place) {
-        let Request { id, method, params } = request;
-        let params = params.unwrap_or_else(reply::empty);
-        let outcome = self.answer(&method, &params).await;
+    async fn run(&self, request: Request, params: Raw, manner: Manner, place: Place) {
+        let Request { id, method, .. } = request;
+        let reply = match manner {
+            Manner::InSession => {
+                let outcome = self.answer(&self.host, &method, &params).await;
+                reply::outcome(id, &method, outcome)
+            }
+            Manner::Alone(sender) => {
+                let host = self.host.sending(sender);
+                let outcome = self.answer(&host, &method, &params).await;
+                discovery::outcome(id, &method, outcome)
+            }
+        };
         drop(params);
-        let reply = reply::outcome(id, &method, outcome);
         if let Ok(slot) = self.outbox.reserve().await {
             // The host may use the identity again as soon as it has the answer.
             drop(place);
@@ -175,13 +270,13 @@ impl<B: Backend> Session<B> {
         }
     }
 
-    async fn answer(&self, method: &str, params: &Raw) -> Result<Raw, Fault> {
+    async fn answer(&self, host: &Host, method: &str, params: &Raw) -> Result<Raw, Fault> {
         let backend = self.backend.wait().await;
         let Some(token) = progress::wanted(params) else {
-            return backend.answer(&self.host, method, params, None).await;
+            return backend.answer(host, method, params, None).await;
         };
         let (sink, mut told) = mpsc::unbounded_channel();
-        let mut answering = pin!(backend.answer(&self.host, method, params, Some(sink)));
+        let mut answering = pin!(backend.answer(host, method, params, Some(sink)));
         let outcome = loop {
             tokio::select! {
                 biased;

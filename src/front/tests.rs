@@ -1,5 +1,6 @@
 //! A host and a scripted backend, in memory.
 
+mod alone;
 mod any;
 mod bad;
 mod calls;
@@ -35,6 +36,7 @@ struct Asked {
     params: Raw,
     progress: Option<Progress>,
     agent: String,
+    host: Host,
 }
 
 /// A backend that does what a test says.
@@ -64,6 +66,28 @@ impl Scripted {
     /// Answers with the parameters.
     fn echo() -> Self {
         Self::new(|asked| async move { Ok(asked.params) })
+    }
+
+    /// Tells the host of changes with each call, and takes on every resource but one.
+    fn talking() -> Self {
+        Self::new(|asked| async move {
+            match asked.method.as_str() {
+                "resources/subscribe" if asked.params.get().contains("refused") => {
+                    Err(Fault::Unavailable("refused".into()))
+                }
+                "tools/call" => {
+                    let updated = |uri| Some(raw(format!(r#"{{"uri":"{uri}"}}"#)));
+                    let host = asked.host;
+                    host.tell("notifications/message", Some(raw("{}")));
+                    host.tell("notifications/prompts/list_changed", None);
+                    host.tell("notifications/tools/list_changed", None);
+                    host.tell("notifications/resources/updated", updated("a:2"));
+                    host.tell("notifications/resources/updated", updated("a:1"));
+                    Ok(raw("{}"))
+                }
+                _ => Ok(raw("{}")),
+            }
+        })
     }
 
     /// Answers nothing; a request that is withdrawn drops its clone of the text.
@@ -98,6 +122,7 @@ impl Backend for Scripted {
             params: params.clone(),
             progress,
             agent: host.agent().name.to_string(),
+            host: host.clone(),
         })
         .await
     }

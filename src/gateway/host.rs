@@ -1,24 +1,30 @@
 //! One host session as the gateway needs it: who the host is, what it has seen, how to tell it
 //! something.
 
-use std::collections::HashSet;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::collections::{BTreeSet, HashSet};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::mpsc;
 
 use crate::audit::Agent;
 use crate::name::ExposedName;
-use crate::wire::{Message, Notification, Raw};
+use crate::wire::{Id, Message, Notification, Object, Raw, method, stateless};
 
-/// The host session that requests come from; clones share it.
+/// The host that requests come from; clones share it.
 #[derive(Debug, Clone)]
 pub struct Host {
     inner: Arc<Inner>,
+    /// Who sends a request that stands alone.
+    sender: Option<Arc<Agent>>,
 }
 
 #[derive(Debug)]
 struct Inner {
     agent: Mutex<Arc<Agent>>,
+    /// Whether it has opened a session, and is told things unasked.
+    in_session: AtomicBool,
+    listeners: Mutex<Vec<Listener>>,
     shown: Mutex<HashSet<ExposedName>>,
     outbox: mpsc::Sender<Message>,
 }
@@ -29,42 +35,80 @@ impl Host {
     pub fn new(agent: Agent, outbox: mpsc::Sender<Message>) -> Self {
         let inner = Inner {
             agent: Mutex::new(Arc::new(agent)),
+            in_session: AtomicBool::new(false),
+            listeners: Mutex::default(),
             shown: Mutex::default(),
             outbox,
         };
         Self {
             inner: Arc::new(inner),
+            sender: None,
+        }
+    }
+
+    /// The same host, for one request of this sender.
+    #[must_use]
+    pub fn sending(&self, sender: Agent) -> Self {
+        Self {
+            inner: Arc::clone(&self.inner),
+            sender: Some(Arc::new(sender)),
         }
     }
 
     /// What the record calls the host.
     #[must_use]
     pub fn agent(&self) -> Arc<Agent> {
-        Arc::clone(
-            &self
-                .inner
-                .agent
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner),
-        )
+        match &self.sender {
+            Some(sender) => Arc::clone(sender),
+            None => Arc::clone(&lock(&self.inner.agent)),
+        }
     }
 
     /// Takes the name that the host gave itself.
     pub fn introduce(&self, agent: Agent) {
-        *self
-            .inner
-            .agent
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner) = Arc::new(agent);
+        *lock(&self.inner.agent) = Arc::new(agent);
+    }
+
+    /// Whether the host has given itself a name.
+    #[must_use]
+    pub fn is_introduced(&self) -> bool {
+        !lock(&self.inner.agent).name.is_empty()
+    }
+
+    /// Takes note that the host has opened a session, and wants to be told things unasked.
+    pub fn open_session(&self) {
+        self.inner.in_session.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether the host is told of changes inside a resource, or has a session, in which it may have
+    /// asked for that.
+    #[must_use]
+    pub fn hears_of(&self, uri: &str) -> bool {
+        let listeners = lock(&self.inner.listeners);
+        let mut filters = listeners.iter().map(|listener| &listener.filter);
+        filters.any(|filter| filter.uris.contains(uri))
+            || self.inner.in_session.load(Ordering::Relaxed)
+    }
+
+    /// Tells the host what `filter` wants until the guard is dropped; `first` is said before
+    /// anything else of it.
+    #[must_use]
+    pub fn listen(&self, id: &Id, filter: Filter, first: impl FnOnce()) -> Listening {
+        let mut listeners = lock(&self.inner.listeners);
+        first();
+        listeners.push(Listener {
+            id: id.clone(),
+            filter,
+        });
+        Listening {
+            inner: Arc::clone(&self.inner),
+            id: id.clone(),
+        }
     }
 
     /// Remembers that the host was shown a name.
     pub fn show<'a>(&self, names: impl IntoIterator<Item = &'a ExposedName>) {
-        let mut shown = self
-            .inner
-            .shown
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
+        let mut shown = lock(&self.inner.shown);
         for name in names {
             if !shown.contains(name) {
                 shown.insert(name.clone());
@@ -75,26 +119,92 @@ impl Host {
     /// Whether the host was shown the name.
     #[must_use]
     pub fn has_seen(&self, name: &str) -> bool {
-        self.inner
-            .shown
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .contains(name)
+        lock(&self.inner.shown).contains(name)
     }
 
-    /// Tells the host something. A host that does not read loses notices, never answers.
+    /// Tells the host something: in its session if it has one, and in every subscription that wants
+    /// it. A host that does not read loses notices, never answers.
     pub fn tell(&self, method: &str, params: Option<Raw>) {
-        let notice = Notification {
+        for listener in &*lock(&self.inner.listeners) {
+            if listener.filter.wants(method, params.as_ref()) {
+                self.send(method, Some(tagged(params.as_ref(), &listener.id)));
+            }
+        }
+        if self.inner.in_session.load(Ordering::Relaxed) {
+            self.send(method, params);
+        }
+    }
+
+    fn send(&self, method: &str, params: Option<Raw>) {
+        let notice = Message::Notification(Notification {
             method: method.into(),
             params,
-        };
-        if self
-            .inner
-            .outbox
-            .try_send(Message::Notification(notice))
-            .is_err()
-        {
+        });
+        if self.inner.outbox.try_send(notice).is_err() {
             tracing::debug!(method, "the host does not read; a notice is lost");
         }
     }
+}
+
+/// Which notices a subscription brings (MCP 2026-07-28, basic/patterns/subscriptions).
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Filter {
+    /// Of changes of the tools.
+    pub tools: bool,
+    /// Of changes of the prompts.
+    pub prompts: bool,
+    /// Of changes of the resources.
+    pub resources: bool,
+    /// Of changes inside these resources.
+    pub uris: BTreeSet<Box<str>>,
+}
+
+impl Filter {
+    fn wants(&self, told: &str, params: Option<&Raw>) -> bool {
+        match told {
+            method::TOOLS_CHANGED => self.tools,
+            method::PROMPTS_CHANGED => self.prompts,
+            method::RESOURCES_CHANGED => self.resources,
+            method::RESOURCE_UPDATED => params.is_some_and(|params| {
+                let uri = Object::of(params, &[]).ok();
+                let uri = uri.and_then(|params| params.string("uri").ok().flatten());
+                uri.is_some_and(|uri| self.uris.contains(&*uri))
+            }),
+            _ => false,
+        }
+    }
+}
+
+#[derive(Debug)]
+struct Listener {
+    id: Id,
+    filter: Filter,
+}
+
+/// A subscription; it ends when this is dropped.
+#[derive(Debug)]
+pub struct Listening {
+    inner: Arc<Inner>,
+    id: Id,
+}
+
+impl Drop for Listening {
+    fn drop(&mut self) {
+        lock(&self.inner.listeners).retain(|listener| listener.id != self.id);
+    }
+}
+
+/// The parameters of a notice with the subscription that it belongs to.
+fn tagged(params: Option<&Raw>, id: &Id) -> Raw {
+    let params = params.cloned().unwrap_or_else(Raw::empty_object);
+    let meta = Object::of(&params, &[]).ok();
+    let meta = meta.and_then(|params| params.get("_meta").cloned());
+    let meta = meta
+        .filter(Raw::is_object)
+        .unwrap_or_else(Raw::empty_object);
+    params.with("_meta", &meta.with(stateless::SUBSCRIPTION, &id.as_value()))
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -15,8 +15,19 @@ pub const RESOURCE_NOT_FOUND: i32 = -32002;
 // -32022 and -32042, and its SDKs report a closed connection as -32000 and a time-out as -32001:
 // none of these may be confused with what follows.
 
+/// The request speaks a revision that is not served (MCP 2026-07-28).
+pub const UNSUPPORTED_VERSION: i32 = -32022;
+
 /// Too many requests are running; the request was not looked at.
 pub const BUSY: i32 = -32010;
 /// The request was understood and has no result: refused, not signed in, rate used up, server away,
 /// or not recorded. The message says which, and the next step.
 pub const NOT_DONE: i32 = -32011;
+
+// Revision 2026-07-28 takes what is left of that range for itself (basic, error codes); its hosts get
+// the same two from outside of it.
+
+/// [`BUSY`] for a request that stands alone.
+pub const STATELESS_BUSY: i32 = 32010;
+/// [`NOT_DONE`] for a request that stands alone.
+pub const STATELESS_NOT_DONE: i32 = 32011;

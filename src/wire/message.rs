@@ -22,6 +22,12 @@ impl Id {
         &self.0
     }
 
+    /// The identity as a value.
+    #[must_use]
+    pub fn as_value(&self) -> Raw {
+        Raw::assembled(&*self.0)
+    }
+
     /// The identity as a number of our own making, if it is one.
     #[must_use]
     pub fn as_number(&self) -> Option<u64> {

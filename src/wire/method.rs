@@ -30,6 +30,10 @@ pub const PROMPTS_GET: &str = "prompts/get";
 pub const COMPLETE: &str = "completion/complete";
 /// Sets the level of log notifications.
 pub const SET_LEVEL: &str = "logging/setLevel";
+/// Opens a stream of notices (2026-07-28).
+pub const LISTEN: &str = "subscriptions/listen";
+/// Says which notices such a stream brings.
+pub const ACKNOWLEDGED: &str = "notifications/subscriptions/acknowledged";
 /// Withdraws a request.
 pub const CANCELLED: &str = "notifications/cancelled";
 /// Tells how far a request is.

@@ -129,6 +129,27 @@ impl<'a> Object<'a> {
         })
     }
 
+    /// The object with several members set.
+    #[must_use]
+    pub fn with_all(&self, members: &[(&str, Raw)]) -> Raw {
+        let (known, new): (Vec<_>, Vec<_>) =
+            members.iter().partition(|(key, _)| self.get(key).is_some());
+        let mut text = self.source.get().to_owned();
+        let mut empty = self.members.is_empty();
+        text.truncate(text.rfind('}').unwrap_or(text.len()));
+        for (key, value) in new {
+            if !std::mem::replace(&mut empty, false) {
+                text.push(',');
+            }
+            text.extend([quoted(key).as_str(), ":", value.get()]);
+        }
+        text.push('}');
+        let whole = Raw::assembled(text);
+        known
+            .into_iter()
+            .fold(whole, |whole, (key, value)| whole.with(key, value))
+    }
+
     fn member(&self, key: &str) -> Option<&Member<'a>> {
         self.members.iter().find(|member| member.key == key)
     }

@@ -79,6 +79,21 @@ impl Raw {
         }
     }
 
+    /// The object without a member; anything else stays as it is.
+    #[must_use]
+    pub fn without(&self, key: &str) -> Self {
+        match Object::of(self, &[]) {
+            Ok(object) if object.get(key).is_some() => object.with(key, None),
+            Ok(_) | Err(_) => self.clone(),
+        }
+    }
+
+    /// Whether it is an object without members.
+    #[must_use]
+    pub fn is_empty_object(&self) -> bool {
+        Object::of(self, &[]).is_ok_and(|object| object.iter().next().is_none())
+    }
+
     /// The items of an array; `None` if it is none.
     #[must_use]
     pub fn items(&self) -> Option<Vec<Self>> {

@@ -83,7 +83,13 @@ async fn assert_recorded(company: &Company) {
 async fn hosts_that_others_made_use_the_servers() {
     let company = Company::signed_in("alice").await;
     let program = env!("CARGO_BIN_EXE_chaperone");
-    for driver in [Driver::Sdk, Driver::Inspector, Driver::Python] {
+    for driver in [
+        Driver::Sdk,
+        Driver::Inspector,
+        Driver::Python,
+        Driver::Client("auto"),
+        Driver::Client("2026-07-28"),
+    ] {
         let arguments = json!({"message": "hello"});
         let seen = company
             .world
@@ -101,7 +107,16 @@ async fn hosts_that_others_made_use_the_servers() {
             tools.contains(&json!("database__query_database")),
             "{driver:?}: {seen}"
         );
+        if let Driver::Client(_) = driver {
+            assert_eq!(seen["revision"], "2026-07-28", "{seen}");
+        }
     }
+    let record = company.record().await;
+    let intents = record.iter().filter(|record| record["kind"] == "intent");
+    let agents: Vec<_> = intents
+        .filter_map(|intent| intent["agent_id"].as_str())
+        .collect();
+    assert!(agents.contains(&"client-host/2"), "{agents:?}");
     company.assert_intact().await;
 }
 

@@ -234,6 +234,8 @@ pub enum Driver {
     Inspector,
     /// `mcp` in Python.
     Python,
+    /// npm `@modelcontextprotocol/client`, which asks how it is to speak, or knows.
+    Client(&'static str),
 }
 
 impl World {
@@ -250,6 +252,11 @@ impl World {
             Driver::Sdk => self.node("tests/hosts/sdk.mjs"),
             Driver::Inspector => self.node("tests/hosts/inspector.mjs"),
             Driver::Python => self.python("tests/hosts/mcp_client.py"),
+            Driver::Client(era) => {
+                let mut command = self.node("tests/hosts/client.mjs");
+                command.env("ERA", era);
+                command
+            }
         };
         command.arg(tool).arg(arguments.to_string()).args(server);
         let output = finish(&mut command).await;

@@ -1,0 +1,125 @@
+//! What hosts are told that open no session (MCP 2026-07-28): what is served, and how a result looks
+//! that stands alone.
+
+use rmcp::model::{CacheScope, DiscoverResult, ProtocolVersion};
+use serde_json::json;
+
+use crate::gateway::Fault;
+use crate::wire::stateless::{self, TermsError};
+use crate::wire::{Id, Object, Raw, Response, code, method, revision};
+
+use super::{greeting, reply};
+
+/// How long the answer to `server/discover` holds: it says what this program can do.
+const DISCOVERY_MILLIS: u64 = 3_600_000;
+
+/// The answer to `server/discover`, from memory.
+pub(super) fn answer() -> Raw {
+    let versions = ProtocolVersion::KNOWN_VERSIONS.iter().rev();
+    let served = versions.filter(|version| revision::is_served(version.as_str()));
+    let mut offer = greeting::offer();
+    // Levels are given with each request, and servers with sessions cannot be told so.
+    offer.logging = None;
+    let mut answer = DiscoverResult::new(served.cloned().collect(), offer)
+        .with_ttl_ms(DISCOVERY_MILLIS)
+        .with_cache_scope(CacheScope::Public)
+        .with_server_info(greeting::implementation());
+    answer.instructions = Some(greeting::INSTRUCTIONS.to_owned());
+    reply::raw(&answer)
+}
+
+/// The answer to a request whose terms cannot be met.
+pub(super) fn refusal(id: Id, error: &TermsError) -> Response {
+    let TermsError::Version(requested) = error else {
+        return reply::error(Some(id), code::INVALID_PARAMS, error.to_string());
+    };
+    let error = json!({
+        "code": code::UNSUPPORTED_VERSION,
+        "message": error.to_string(),
+        "data": {"supported": revision::served(), "requested": requested},
+    });
+    Response {
+        id: Some(id),
+        outcome: Err(reply::raw(&error)),
+    }
+}
+
+/// Whether a method is one of sessions alone.
+pub(super) fn is_of_sessions(asked: &str) -> bool {
+    matches!(
+        asked,
+        method::PING | method::SET_LEVEL | method::SUBSCRIBE | method::UNSUBSCRIBE
+    )
+}
+
+/// The answer to a request that stands alone.
+pub(super) fn outcome(id: Id, asked: &str, outcome: Result<Raw, Fault>) -> Response {
+    let Response { id, outcome } = reply::outcome(id, asked, outcome);
+    coded(Response {
+        id,
+        outcome: outcome.map(|result| complete(asked, &result)),
+    })
+}
+
+/// The answer with this revision's codes.
+pub(super) fn coded(answer: Response) -> Response {
+    let Response { id, outcome } = answer;
+    Response {
+        id,
+        outcome: outcome.map_err(|error| recoded(&error)),
+    }
+}
+
+/// A result as this revision has it: its type, who it is from, and how long it may be kept.
+fn complete(asked: &str, result: &Raw) -> Raw {
+    let Ok(object) = Object::of(result, &[]) else {
+        return result.clone();
+    };
+    let is_complete = object
+        .string("resultType")
+        .is_ok_and(|kind| kind.is_none_or(|kind| kind == "complete"));
+    let mut more = Vec::with_capacity(4);
+    if object.get("resultType").is_none() {
+        more.push(("resultType", Raw::string("complete")));
+    }
+    if is_complete && is_kept(asked) {
+        if object.get("ttlMs").is_none() {
+            // What the person may see can change with every request.
+            more.push(("ttlMs", reply::raw(&0)));
+        }
+        // The policy decides what is in it, and decides differently for others.
+        more.push(("cacheScope", Raw::string("private")));
+    }
+    if object.get("_meta").is_none() {
+        let server = json!({stateless::SERVER: greeting::implementation()});
+        more.push(("_meta", reply::raw(&server)));
+    }
+    object.with_all(&more)
+}
+
+/// Whether hosts may keep the results of a method (server/utilities/caching).
+fn is_kept(asked: &str) -> bool {
+    matches!(
+        asked,
+        method::TOOLS_LIST
+            | method::PROMPTS_LIST
+            | method::RESOURCES_LIST
+            | method::TEMPLATES_LIST
+            | method::RESOURCES_READ
+    )
+}
+
+/// An error with the codes of this revision, which leaves those below -32000 to JSON-RPC and itself.
+fn recoded(error: &Raw) -> Raw {
+    let Ok(object) = Object::of(error, &[]) else {
+        return error.clone();
+    };
+    let said = object.get("code").and_then(|said| said.get().parse().ok());
+    let code = match said {
+        Some(code::RESOURCE_NOT_FOUND) => code::INVALID_PARAMS,
+        Some(code::BUSY) => code::STATELESS_BUSY,
+        Some(code::NOT_DONE) => code::STATELESS_NOT_DONE,
+        Some(_) | None => return error.clone(),
+    };
+    object.with("code", Some(&reply::raw(&code)))
+}

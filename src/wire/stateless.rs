@@ -1,0 +1,139 @@
+//! Requests that stand alone (MCP 2026-07-28, basic, `_meta`): each says which revision it speaks,
+//! who sends it and what the sender can do.
+
+use super::object::{Object, ObjectError};
+use super::raw::Raw;
+use super::revision;
+
+const VERSION: &str = "io.modelcontextprotocol/protocolVersion";
+const CAPABILITIES: &str = "io.modelcontextprotocol/clientCapabilities";
+const CLIENT: &str = "io.modelcontextprotocol/clientInfo";
+const LEVEL: &str = "io.modelcontextprotocol/logLevel";
+/// Names the subscription that a notification belongs to.
+pub const SUBSCRIPTION: &str = "io.modelcontextprotocol/subscriptionId";
+/// Names the server in a result.
+pub const SERVER: &str = "io.modelcontextprotocol/serverInfo";
+
+/// What a request says of itself.
+#[derive(Debug)]
+pub struct Terms {
+    /// `clientInfo`, as it came.
+    pub client: Option<Raw>,
+    /// The parameters without what is said here: that is between the two ends of one connection,
+    /// and a server of another revision would misread it. The rest of `_meta` stays.
+    pub params: Raw,
+}
+
+/// Why a request cannot be served on its terms.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+pub enum TermsError {
+    /// It speaks another revision.
+    #[error("Unsupported protocol version")]
+    Version(Box<str>),
+    /// Something that every request has to say is missing or of the wrong type.
+    #[error("the request's \"_meta\" lacks {0:?}, or it is not of the right type")]
+    Lacks(&'static str),
+    /// `_meta` cannot be read.
+    #[error("the request's \"_meta\" is unreadable: {0}")]
+    Unreadable(#[from] ObjectError),
+}
+
+/// Reads the terms of a request; `None` if it has none and belongs to a session with a handshake.
+///
+/// # Errors
+/// When it has some and they cannot be met.
+pub fn terms(params: &Raw) -> Result<Option<Terms>, TermsError> {
+    // Most requests of sessions say nothing of the kind, and some are large.
+    if memchr::memmem::find(params.get().as_bytes(), VERSION.as_bytes()).is_none() {
+        return Ok(None);
+    }
+    let outer = Object::of(params, &["_meta"])?;
+    let Some(meta) = outer.get("_meta") else {
+        return Ok(None);
+    };
+    let said = Object::of(meta, &[VERSION, CAPABILITIES, CLIENT, LEVEL])?;
+    if said.get(VERSION).is_none() {
+        return Ok(None);
+    }
+    let version = said.string(VERSION).ok().flatten();
+    let version = version.ok_or(TermsError::Lacks(VERSION))?;
+    if version != revision::STATELESS {
+        return Err(TermsError::Version(version.into()));
+    }
+    if !said.get(CAPABILITIES).is_some_and(Raw::is_object) {
+        return Err(TermsError::Lacks(CAPABILITIES));
+    }
+    let client = said.get(CLIENT).cloned();
+    let rest = [VERSION, CAPABILITIES, CLIENT, LEVEL]
+        .into_iter()
+        .fold(meta.clone(), |meta, key| meta.without(key));
+    let params = if rest.is_empty_object() {
+        outer.with("_meta", None)
+    } else {
+        outer.with("_meta", Some(&rest))
+    };
+    Ok(Some(Terms { client, params }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(params: &str) -> Result<Option<Terms>, TermsError> {
+        terms(&Raw::parse(params).unwrap())
+    }
+
+    #[test]
+    fn terms_are_read_and_taken_out() {
+        let params = r#"{"name":"x","_meta":{"io.modelcontextprotocol/protocolVersion":"2026-07-28",
+            "io.modelcontextprotocol/clientCapabilities":{"roots":{}},"progressToken":7,
+            "io.modelcontextprotocol/clientInfo":{"name":"h"},"traceparent":"00-a-b-01"}}"#;
+        let terms = read(params).unwrap().unwrap();
+        assert_eq!(terms.client.unwrap().get(), r#"{"name":"h"}"#);
+        assert_eq!(
+            terms.params.get(),
+            r#"{"name":"x","_meta":{"progressToken":7,"traceparent":"00-a-b-01"}}"#
+        );
+        let alone = r#"{"_meta":{"io.modelcontextprotocol/clientCapabilities":{},
+            "io.modelcontextprotocol/protocolVersion":"2026-07-28"}}"#;
+        assert_eq!(read(alone).unwrap().unwrap().params.get(), "{}");
+    }
+
+    #[test]
+    fn requests_of_sessions_have_none() {
+        for params in [
+            "{}",
+            r#"{"_meta":{"progressToken":1}}"#,
+            r#"{"arguments":{"_meta":{"io.modelcontextprotocol/protocolVersion":"2026-07-28"}}}"#,
+            r#"{"_meta":{"x":"io.modelcontextprotocol/protocolVersion"}}"#,
+        ] {
+            assert!(read(params).unwrap().is_none(), "{params}");
+        }
+    }
+
+    #[test]
+    fn terms_that_cannot_be_met_are_told_apart() {
+        let meta = |meta: &str| read(&format!("{{\"_meta\":{meta}}}")).unwrap_err();
+        assert_eq!(
+            meta(r#"{"io.modelcontextprotocol/protocolVersion":"1900-01-01"}"#),
+            TermsError::Version("1900-01-01".into())
+        );
+        for (lacking, what) in [
+            (r#"{"io.modelcontextprotocol/protocolVersion":7}"#, VERSION),
+            (
+                r#"{"io.modelcontextprotocol/protocolVersion":"2026-07-28"}"#,
+                CAPABILITIES,
+            ),
+            (
+                r#"{"io.modelcontextprotocol/protocolVersion":"2026-07-28",
+                    "io.modelcontextprotocol/clientCapabilities":[]}"#,
+                CAPABILITIES,
+            ),
+        ] {
+            assert_eq!(meta(lacking), TermsError::Lacks(what), "{lacking}");
+        }
+        let twice = r#"{"io.modelcontextprotocol/protocolVersion":"2026-07-28",
+            "io.modelcontextprotocol/protocolVersion":"2025-11-25"}"#;
+        assert!(matches!(meta(twice), TermsError::Unreadable(_)));
+    }
+}
