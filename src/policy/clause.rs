@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::document::{Approval, Effect, Entry};
+use super::document::{Approval, Effect, Entry, Lists};
 use super::pattern::{Pattern, Patterns};
 use super::problem::Spanned;
 use super::{RateLimit, Rule, Standing, Target};
@@ -21,8 +21,16 @@ pub(super) struct Clause {
     effect: Effect,
     scopes: Box<[Box<str>]>,
     approvals: Box<[Approvers]>,
+    tools: Named,
+    prompts: Named,
+    resources: Named,
+}
+
+/// What the lists of one kind name.
+#[derive(Debug, Default)]
+struct Named {
     denied: Patterns,
-    /// `None` where the policy has no such list and so offers every tool.
+    /// `None` where the policy has no such list and so offers everything of this kind.
     allowed: Option<Patterns>,
 }
 
@@ -57,8 +65,6 @@ impl Clause {
     pub(super) fn new(entry: &Entry, names: &ScopeNames) -> Self {
         let scopes = entry.scopes.iter();
         let scopes = scopes.filter_map(|scope| company_name(&scope.value, names));
-        let tools = entry.tools.as_ref();
-        let allowed = tools.and_then(|tools| tools.allowed.as_ref());
         Self {
             name: (*entry.name.value).into(),
             rate_limit: entry.rate_limit.as_ref().map(|limit| RateLimit {
@@ -70,8 +76,9 @@ impl Clause {
             effect: entry.effect,
             scopes: scopes.collect(),
             approvals: entry.approvals.iter().map(Approvers::new).collect(),
-            denied: tools.map_or_else(Patterns::default, |tools| Patterns::new(&tools.denied)),
-            allowed: allowed.map(|list| Patterns::new(&list.value)),
+            tools: Named::new(entry.tools.as_ref()),
+            prompts: Named::new(entry.prompts.as_ref()),
+            resources: Named::new(entry.resources.as_ref()),
         }
     }
 
@@ -110,20 +117,41 @@ impl Clause {
         }
         match what {
             Target::Tool(tool) => self.judge_tool(tool.as_str()),
-            Target::Prompt(_) | Target::Resource(_) | Target::Server(_) => Verdict::Permit,
+            Target::Prompt(name) => self.prompts.judge(name),
+            Target::Resource(uri) => self.resources.judge(uri),
+            Target::Server(_) => Verdict::Permit,
         }
     }
 
     fn judge_tool(&self, tool: &str) -> Verdict<'_> {
         let mut approvals = self.approvals.iter();
-        if let Some(approvers) = approvals.find(|one| one.tools.matches(tool)) {
-            return Verdict::Approval(&approvers.roles);
+        match approvals.find(|one| one.tools.matches(tool)) {
+            Some(approvers) => Verdict::Approval(&approvers.roles),
+            None => self.tools.judge(tool),
         }
-        if self.denied.matches(tool) {
+    }
+}
+
+impl Named {
+    fn new(lists: Option<&Lists>) -> Self {
+        let Some(Lists {
+            allowed, denied, ..
+        }) = lists
+        else {
+            return Self::default();
+        };
+        Self {
+            denied: Patterns::new(denied),
+            allowed: allowed.as_ref().map(|list| Patterns::new(&list.value)),
+        }
+    }
+
+    fn judge(&self, name: &str) -> Verdict<'static> {
+        if self.denied.matches(name) {
             return Verdict::Refuse(Rule::Denied);
         }
         match &self.allowed {
-            Some(allowed) if !allowed.matches(tool) => Verdict::Refuse(Rule::NotAllowed),
+            Some(allowed) if !allowed.matches(name) => Verdict::Refuse(Rule::NotAllowed),
             Some(_) | None => Verdict::Permit,
         }
     }

@@ -113,11 +113,11 @@ pub enum Rule {
     Scope,
     /// The tool needs an approval.
     Approval,
-    /// The tool is under `denied`.
+    /// It is under `denied`.
     Denied,
-    /// There is an `allowed`, and the tool is not in it.
+    /// There is an `allowed`, and it does not name this.
     NotAllowed,
-    /// The tool is under `allowed`, or the policy has no lists.
+    /// It is under `allowed`, or the policy has no lists for its kind.
     Allowed,
 }
 
@@ -216,10 +216,10 @@ impl Permit {
 ///    for resources) the answer is no. Without the one for using (`mcp:tools:execute` for tools and
 ///    prompts), or one of the policy's own `scopes`, it is [`Decision::NeedsScope`].
 /// 3. A tool under `approval_required` needs an approval, by the first entry that names it.
-/// 4. A tool under `denied`, or outside an `allowed` that is there, is refused.
-///
-/// `tools` and `approval_required` name tools. Prompts, resources and the server's own settings
-/// follow `servers`, `roles`, `effect` and `scopes` alone.
+/// 4. A tool under `denied` of `tools`, or outside an `allowed` that is there, is refused; so are
+///    prompts by the lists of `prompts` and URIs (of templates, the templates) by those of
+///    `resources`. What has no lists in the policy follows the rest of it alone, and so do the
+///    server's own settings.
 #[must_use]
 pub fn decide(
     policy: &Policy,

@@ -28,15 +28,17 @@ pub(super) struct Entry {
     pub(super) roles: Vec<Spanned<Pattern>>,
     pub(super) scopes: Vec<Spanned<Box<str>>>,
     pub(super) rate_limit: Option<Spanned<u32>>,
-    pub(super) tools: Option<Tools>,
+    pub(super) tools: Option<Lists>,
+    pub(super) prompts: Option<Lists>,
+    pub(super) resources: Option<Lists>,
     pub(super) approvals: Vec<Approval>,
     pub(super) effect: Effect,
     pub(super) message: Option<Box<str>>,
 }
 
-/// `tools`
+/// `tools`, `prompts` or `resources`
 #[derive(Debug)]
-pub(super) struct Tools {
+pub(super) struct Lists {
     pub(super) place: Place,
     pub(super) allowed: Option<Spanned<Vec<Spanned<Pattern>>>>,
     pub(super) denied: Vec<Spanned<Pattern>>,
@@ -126,13 +128,15 @@ fn name(reader: &mut Reader<'_>, node: &Node, names: &mut Names) -> Option<Spann
     Some(name)
 }
 
-const KEYS: [&str; 9] = [
+const KEYS: [&str; 11] = [
     "name",
     "servers",
     "roles",
     "scopes",
     "rate_limit",
     "tools",
+    "prompts",
+    "resources",
     "approval_required",
     "effect",
     "message",
@@ -149,9 +153,9 @@ fn entry(reader: &mut Reader<'_>, node: &Node, names: &mut Names) -> Option<Entr
     let scopes = scopes.and_then(|node| reader.list(node, "'scopes'", scope));
     let rate_limit = members.optional("rate_limit");
     let rate_limit = rate_limit.and_then(|node| rate(reader, node));
-    let tools = members
-        .optional("tools")
-        .and_then(|node| tools(reader, node));
+    let tools = lists(reader, &members, "tools", "'tools'");
+    let prompts = lists(reader, &members, "prompts", "'prompts'");
+    let resources = lists(reader, &members, "resources", "'resources'");
     let approvals = members.optional("approval_required");
     let approvals = approvals.and_then(|node| reader.list(node, "'approval_required'", approval));
     let effect = members.optional("effect");
@@ -165,6 +169,8 @@ fn entry(reader: &mut Reader<'_>, node: &Node, names: &mut Names) -> Option<Entr
         scopes: scopes.unwrap_or_default(),
         rate_limit,
         tools,
+        prompts,
+        resources,
         approvals: approvals.unwrap_or_default(),
         effect: effect.unwrap_or(Effect::Allow),
         message,
@@ -246,13 +252,18 @@ fn rate(reader: &mut Reader<'_>, node: &Node) -> Option<Spanned<u32>> {
     })
 }
 
-fn tools(reader: &mut Reader<'_>, node: &Node) -> Option<Tools> {
-    let members = reader.members(node, "'tools'", &["allowed", "denied"])?;
+fn lists(
+    reader: &mut Reader<'_>,
+    members: &Members<'_>,
+    key: &str,
+    what: &'static str,
+) -> Option<Lists> {
+    let members = reader.members(members.optional(key)?, what, &["allowed", "denied"])?;
     let allowed = members.optional("allowed");
     let allowed = allowed.and_then(|node| patterns(reader, node, "allowed"));
     let denied = members.optional("denied");
     let denied = denied.and_then(|node| patterns(reader, node, "denied"));
-    Some(Tools {
+    Some(Lists {
         place: members.place,
         allowed,
         denied: denied.map(|list| list.value).unwrap_or_default(),

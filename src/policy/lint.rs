@@ -6,7 +6,7 @@
 
 use std::collections::BTreeSet;
 
-use super::document::{Approval, Document, Effect, Entry, Tools};
+use super::document::{Approval, Document, Effect, Entry, Lists};
 use super::pattern::Pattern;
 use super::problem::{Place, Problem, Problems, Spanned, shown};
 use crate::name::ServerName;
@@ -24,7 +24,7 @@ pub(super) fn warnings(document: &Document) -> Vec<Problem> {
         if entry.effect == Effect::Deny {
             idle(entry, &mut found);
         } else {
-            tools(entry, &mut found);
+            lists(entry, &mut found);
             approvals(entry, &mut found);
         }
         repeated(entry, &mut found);
@@ -97,7 +97,12 @@ fn idle(entry: &Entry, found: &mut Problems) {
             "rate_limit",
             entry.rate_limit.as_ref().map(|rate| rate.place),
         ),
-        ("tools", entry.tools.as_ref().map(|tools| tools.place)),
+        ("tools", entry.tools.as_ref().map(|lists| lists.place)),
+        ("prompts", entry.prompts.as_ref().map(|lists| lists.place)),
+        (
+            "resources",
+            entry.resources.as_ref().map(|lists| lists.place),
+        ),
         (
             "approval_required",
             entry.approvals.first().map(|one| one.tool.place),
@@ -111,25 +116,37 @@ fn idle(entry: &Entry, found: &mut Problems) {
     }
 }
 
-fn tools(entry: &Entry, found: &mut Problems) {
-    let Some(Tools {
+fn lists(entry: &Entry, found: &mut Problems) {
+    // An approval takes a tool out of both lists, and nothing else.
+    list(entry.tools.as_ref(), "tool", &entry.approvals, found);
+    list(entry.prompts.as_ref(), "prompt", &[], found);
+    list(entry.resources.as_ref(), "resource", &[], found);
+    let lists = [&entry.tools, &entry.prompts].into_iter().flatten();
+    for Lists {
         allowed, denied, ..
-    }) = &entry.tools
+    } in lists
+    {
+        let allowed = allowed.iter().flat_map(|list| &list.value);
+        // Such signs are ordinary in URIs.
+        allowed.chain(denied).for_each(|name| foreign(name, found));
+    }
+}
+
+fn list(lists: Option<&Lists>, kind: &str, approvals: &[Approval], found: &mut Problems) {
+    let Some(Lists {
+        allowed: Some(allowed),
+        denied,
+        ..
+    }) = lists
     else {
         return;
     };
-    if let Some(allowed) = allowed {
-        if allowed.value.is_empty() {
-            let message = "'allowed' is an empty list, which allows no tool";
-            found.add(allowed.place, message);
-        }
-        for tool in &allowed.value {
-            contradicted(tool, denied, &entry.approvals, found);
-        }
+    if allowed.value.is_empty() {
+        let message = format!("'allowed' is an empty list, which allows no {kind}");
+        found.add(allowed.place, message);
     }
-    let allowed = allowed.iter().flat_map(|list| &list.value);
-    for tool in allowed.chain(denied) {
-        foreign(tool, found);
+    for name in &allowed.value {
+        contradicted(name, denied, approvals, found);
     }
 }
 
@@ -175,7 +192,7 @@ fn approvals(entry: &Entry, found: &mut Problems) {
             let message = format!("{name} is under 'approval_required' already, in line {line}");
             found.add(tool.place, message);
         }
-        if let Some(Tools {
+        if let Some(Lists {
             allowed: Some(allowed),
             denied,
             ..
@@ -210,15 +227,12 @@ fn foreign(tool: &Spanned<Pattern>, found: &mut Problems) {
 }
 
 fn repeated(entry: &Entry, found: &mut Problems) {
-    let none = Vec::new();
-    let tools = entry.tools.as_ref();
-    let allowed = tools.and_then(|tools| tools.allowed.as_ref());
-    let lists = [
-        &entry.servers,
-        &entry.roles,
-        allowed.map_or(&none, |allowed| &allowed.value),
-        tools.map_or(&none, |tools| &tools.denied),
-    ];
+    let named = [&entry.tools, &entry.prompts, &entry.resources];
+    let named = named.into_iter().flatten().flat_map(|lists| {
+        let allowed = lists.allowed.as_ref().map(|list| &list.value);
+        allowed.into_iter().chain([&lists.denied])
+    });
+    let lists = [&entry.servers, &entry.roles].into_iter().chain(named);
     for list in lists {
         let places = list.iter().map(|one| (one.value.to_string(), one.place));
         repeated_words(places, found);

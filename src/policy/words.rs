@@ -65,15 +65,16 @@ pub(super) fn refused(
         return message.as_ref().to_owned();
     }
     let (thing, unused) = phrase(server, what);
+    let kind = what.kind();
     let why = match rule {
-        Rule::Denied => "denies this tool",
-        Rule::NotAllowed => "does not list it among the tools it allows",
+        Rule::Denied => format!("denies this {kind}"),
+        Rule::NotAllowed => format!("does not list it among the {kind}s it allows"),
         Rule::Effect
         | Rule::NoDocument
         | Rule::NoPolicy
         | Rule::Scope
         | Rule::Approval
-        | Rule::Allowed => "refuses your role this server",
+        | Rule::Allowed => "refuses your role this server".to_owned(),
     };
     let policy = shown(&clause.name);
     format!("{thing} was {unused}, because the policy {policy} {why}. {ASK}")

@@ -168,6 +168,53 @@ async fn the_rate_of_a_policy_holds_across_hosts() {
 }
 
 #[tokio::test]
+async fn prompts_and_resources_that_the_policy_does_not_allow_are_neither_listed_nor_given() {
+    let company = Company::signed_in("alice").await;
+    company.world.write_policy(
+        "version: \"1.0\"\npolicies:\n- name: some\n  servers: [everything]\n  roles: [\"*\"]\n  \
+         prompts: {denied: [simple-prompt]}\n  resources: {allowed: [\"demo://resource/dynamic/text*\"]}\n",
+    );
+    let mut host = company.host().await;
+    let names = |list: &serde_json::Value, key: &str, member: &str| -> Vec<String> {
+        let items = list[key].as_array().expect("a list").iter();
+        items
+            .filter_map(|item| item[member].as_str().map(Into::into))
+            .collect()
+    };
+    let prompts = host.result("prompts/list", json!({})).await;
+    let prompts = names(&prompts, "prompts", "name");
+    assert!(!prompts.is_empty(), "{prompts:?}");
+    assert!(
+        !prompts.contains(&"everything__simple-prompt".into()),
+        "{prompts:?}"
+    );
+    let denied = json!({"name": "everything__simple-prompt"});
+    let denied = host.request("prompts/get", denied).await;
+    assert_eq!(denied["error"]["code"], -32602, "{denied}");
+
+    let resources = host.result("resources/list", json!({})).await;
+    assert_eq!(names(&resources, "resources", "uri"), [""; 0]);
+    let templates = host.result("resources/templates/list", json!({})).await;
+    let templates = names(&templates, "resourceTemplates", "uriTemplate");
+    assert_eq!(templates, ["demo://resource/dynamic/text/{resourceId}"]);
+    let allowed = json!({"uri": "demo://resource/dynamic/text/1"});
+    let read = host.request("resources/read", allowed).await;
+    assert!(read["result"].is_object(), "{read}");
+    let refused = json!({"uri": "demo://resource/dynamic/blob/1"});
+    let refused = host.request("resources/read", refused).await;
+    assert_eq!(refused["error"]["code"], -32002, "{refused}");
+    host.close().await;
+    let record = company.record().await;
+    let rules: Vec<_> = record
+        .iter()
+        .filter(|record| record["kind"] == "refusal")
+        .map(|refusal| refusal["reason"].as_str())
+        .collect();
+    assert_eq!(rules, [Some("denied"), Some("not_allowed")]);
+    company.assert_intact().await;
+}
+
+#[tokio::test]
 async fn a_changed_policy_counts_from_the_next_request_on() {
     let company = Company::signed_in("alice").await;
     let mut host = company.host().await;

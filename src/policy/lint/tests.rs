@@ -145,3 +145,22 @@ fn what_is_listed_twice_is_named() {
         ],
     );
 }
+
+#[test]
+fn lists_of_prompts_and_resources_are_looked_at_too() {
+    check_one(
+        ", prompts: {allowed: [], denied: [\"a.*\"]}, resources: {allowed: [\"x://{id}\", \"x://{id}\"]}",
+        &[
+            "4:22 'allowed' is an empty list, which allows no prompt",
+            "4:35 \"a.*\" looks like a regular expression; the only patterns are '*' and 'prefix*'",
+            "4:78 \"x://{id}\" is in this list already",
+        ],
+    );
+    check_one(
+        ", prompts: {denied: [a]}, resources: {denied: [b]}, effect: deny",
+        &[
+            "4:12 'prompts' has no effect beside effect: \"deny\"",
+            "4:38 'resources' has no effect beside effect: \"deny\"",
+        ],
+    );
+}

@@ -17,6 +17,8 @@ struct Sheet {
     scopes: Vec<&'static str>,
     allowed: Option<Vec<&'static str>>,
     denied: Option<Vec<&'static str>>,
+    /// Allowed and denied, of prompts and of resources.
+    others: [(Option<Vec<&'static str>>, Vec<&'static str>); 2],
     approvals: Vec<(&'static str, &'static str)>,
     deny: bool,
     rate: Option<u32>,
@@ -40,7 +42,7 @@ const GRANTS: [&str; 9] = [
     "co-resources",
     "co-admin",
 ];
-const TARGETS: [&str; 9] = [
+const TARGETS: [&str; 13] = [
     "a",
     "ab",
     "abc",
@@ -48,7 +50,11 @@ const TARGETS: [&str; 9] = [
     "ba",
     "c",
     "prompt:a",
+    "prompt:ab",
+    "prompt:c",
     "resource:a",
+    "resource:ab",
+    "resource:c",
     "server:a",
 ];
 
@@ -70,6 +76,26 @@ fn company(scope: &str, names: &ScopeNames) -> Option<String> {
         own => return Some(own.to_owned()),
     };
     name.as_ref().map(ToString::to_string)
+}
+
+/// The list that speaks against a name, if one does.
+fn against(sheet: &Sheet, kind: &str, what: &str) -> Option<&'static str> {
+    let (allowed, denied) = match kind {
+        "tool" => (
+            sheet.allowed.clone(),
+            sheet.denied.clone().unwrap_or_default(),
+        ),
+        "prompt" => sheet.others[0].clone(),
+        "resource" => sheet.others[1].clone(),
+        _ => return None,
+    };
+    let name = what.split_once(':').map_or(what, |(_, name)| name);
+    let names = |list: &[&str]| list.iter().any(|one| fits(one, name));
+    if names(&denied) {
+        return Some("denied");
+    }
+    let misses = |allowed: Vec<&str>| !names(&allowed);
+    allowed.is_some_and(misses).then_some("not_allowed")
 }
 
 fn expected(
@@ -116,14 +142,9 @@ fn expected(
                     return format!("approval {approvers} p{nth}");
                 }
             }
-            if sheet.denied.iter().flatten().any(|tool| fits(tool, what)) {
-                return format!("deny denied p{nth}");
-            }
-            if let Some(allowed) = &sheet.allowed
-                && !allowed.iter().any(|tool| fits(tool, what))
-            {
-                return format!("deny not_allowed p{nth}");
-            }
+        }
+        if let Some(rule) = against(sheet, kind, what) {
+            return format!("deny {rule} p{nth}");
         }
         return format!("permit allowed p{nth}");
     }
@@ -162,6 +183,11 @@ fn entry(nth: usize, sheet: &Sheet) -> String {
             .iter()
             .map(|list| format!("    denied: {list:?}")),
     );
+    for (key, (allowed, denied)) in ["prompts", "resources"].iter().zip(&sheet.others) {
+        lines.push(format!("  {key}:\n    denied: {denied:?}"));
+        let allowed = allowed.iter();
+        lines.extend(allowed.map(|list| format!("    allowed: {list:?}")));
+    }
     if !sheet.approvals.is_empty() {
         lines.push("  approval_required:".into());
     }
@@ -185,6 +211,11 @@ fn pattern() -> impl Strategy<Value = &'static str> {
     ]
 }
 
+fn others() -> impl Strategy<Value = (Option<Vec<&'static str>>, Vec<&'static str>)> {
+    let denied = prop_oneof![2 => Just(vec![]), 1 => vec(pattern(), 1..3)];
+    (option::weighted(0.3, vec(pattern(), 0..4)), denied)
+}
+
 fn sheet() -> impl Strategy<Value = Sheet> {
     let document_scopes = prop::sample::select(&GRANTS[..6]);
     (
@@ -193,17 +224,19 @@ fn sheet() -> impl Strategy<Value = Sheet> {
         prop_oneof![3 => Just(vec![]), 1 => vec(document_scopes, 1..3)],
         option::of(vec(pattern(), 0..4)),
         option::of(vec(pattern(), 0..3)),
+        [others(), others()],
         prop_oneof![2 => Just(vec![]), 1 => vec((pattern(), pattern()), 1..3)],
         prop::bool::weighted(0.1),
         option::of(1_u32..100),
     )
         .prop_map(
-            |(servers, roles, scopes, allowed, denied, approvals, deny, rate)| Sheet {
+            |(servers, roles, scopes, allowed, denied, others, approvals, deny, rate)| Sheet {
                 servers,
                 roles,
                 scopes,
                 allowed,
                 denied,
+                others,
                 approvals,
                 deny,
                 rate,

@@ -429,3 +429,30 @@ fn a_policy_is_shared_between_threads() {
     fn shared<T: Send + Sync>() {}
     shared::<Policy>();
 }
+
+#[test]
+fn prompts_and_resources_have_lists_of_their_own() {
+    let policy = one("  servers: [db]
+  roles: [r]
+  tools: {allowed: []}
+  prompts: {allowed: [\"report-*\"], denied: [report-secret]}
+  resources: {denied: [\"file:///etc/*\"]}
+");
+    check(
+        &policy,
+        &[
+            "r | all | db | query | deny not_allowed p",
+            "r | all | db | prompt:report-week | permit allowed p",
+            "r | all | db | prompt:report-secret | deny denied p",
+            "r | all | db | prompt:other | deny not_allowed p",
+            "r | all | db | resource:file:///srv/a | permit allowed p",
+            "r | all | db | resource:file:///etc/passwd | deny denied p",
+            "r | use | db | resource:file:///srv/a | deny scope p",
+            "r | all | db | server:level | permit allowed p",
+        ],
+    );
+    let (held, granted) = (roles("r"), scopes("all"));
+    let decision = ask(&policy, (&held, &granted), "db", "prompt:other");
+    let said = &decision.refusal().unwrap().message;
+    assert!(said.contains("among the prompts it allows"), "{said}");
+}
