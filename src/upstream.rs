@@ -216,7 +216,7 @@ impl Upstream {
             params: Some(&call.params),
             trace: Trace {
                 request_id: &call.request_id,
-                trace_id: &call.trace_id,
+                context: &call.trace,
             },
             progress: progress.as_ref(),
             deadline: Deadline::after(self.inner.config.call_timeout),

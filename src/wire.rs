@@ -13,7 +13,9 @@ pub mod object;
 pub mod raw;
 pub mod revision;
 pub mod stateless;
+pub mod trace;
 
 pub use message::{Id, Malformed, Message, Notification, Request, Response};
 pub use object::Object;
 pub use raw::Raw;
+pub use trace::TraceContext;

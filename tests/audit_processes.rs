@@ -114,7 +114,10 @@ impl Desk {
         let params = r#"{"name":"echo","arguments":{"text":"hello"}}"#;
         let call = Call {
             request_id: uuid::Uuid::now_v7().to_string().into(),
-            trace_id: "0af7651916cd43dd8448eb211c80319c".into(),
+            trace: chaperone::wire::TraceContext::begin(
+                "0af7651916cd43dd8448eb211c80319c".into(),
+                1,
+            ),
             method: "tools/call".into(),
             params: chaperone::wire::Raw::parse(params).unwrap(),
             principal: Arc::clone(&self.principal),

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::name::ServerName;
 use crate::policy::Refusal;
 use crate::principal::Principal;
-use crate::wire::Raw;
+use crate::wire::{Raw, TraceContext};
 
 /// Who asked through what: the same for every record of one host session.
 #[derive(Debug, Clone, Default)]
@@ -17,10 +17,10 @@ pub struct Agent {
 /// A request that is about to be made.
 #[derive(Debug)]
 pub struct Call {
-    /// A UUID of version 7; travels as `X-Request-Id`.
+    /// A UUID; travels as `X-Request-Id`.
     pub request_id: Box<str>,
-    /// W3C trace id, 32 hexadecimal digits.
-    pub trace_id: Box<str>,
+    /// The trace that the call belongs to, with our own span; travels as `traceparent`.
+    pub trace: TraceContext,
     /// The JSON-RPC method.
     pub method: Box<str>,
     /// Exactly what will be sent as `params`.

@@ -30,7 +30,7 @@ impl Subject {
         let identity = &call.principal.identity;
         Self {
             request_id: call.request_id.clone(),
-            trace_id: call.trace_id.clone(),
+            trace_id: call.trace.trace_id().into(),
             user_id: identity.display().into(),
             sub: identity.subject.clone(),
             agent: call.agent.name.clone(),

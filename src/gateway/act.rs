@@ -9,6 +9,7 @@ use crate::login::Grant;
 use crate::policy::{self, Decision, Permit, Refusal, Standing};
 use crate::random;
 use crate::upstream::{Answer, Progress, UpstreamError};
+use crate::wire::TraceContext;
 use crate::wire::object::Object;
 use crate::wire::{Raw, method};
 use crate::wording::chain;
@@ -27,17 +28,26 @@ pub(super) struct Act<'a> {
     /// Whether the host has seen the name.
     pub(super) seen: bool,
     pub(super) request_id: Box<str>,
-    pub(super) trace_id: Box<str>,
+    pub(super) trace: TraceContext,
 }
 
 impl<'a> Act<'a> {
     pub(super) fn new(
         server: &'a Server,
-        route: Route,
+        mut route: Route,
         method: &str,
         agent: Arc<Agent>,
         seen: bool,
     ) -> Self {
+        let span = u64::from_be_bytes(random::bytes());
+        let trace = match TraceContext::of(&route.params) {
+            Some(hosts) => {
+                let ours = hosts.below(span);
+                route.params = ours.put_into(&route.params);
+                ours
+            }
+            None => TraceContext::begin(random::trace_id(), span),
+        };
         Self {
             server,
             route,
@@ -45,7 +55,7 @@ impl<'a> Act<'a> {
             agent,
             seen,
             request_id: random::uuid().to_string().into(),
-            trace_id: random::trace_id(),
+            trace,
         }
     }
 }
@@ -129,7 +139,7 @@ impl Gateway {
     ) -> Result<Admission<'a>, Fault> {
         let call = Call {
             request_id: act.request_id.clone(),
-            trace_id: act.trace_id.clone(),
+            trace: act.trace.clone(),
             method: act.method.clone(),
             params: act.route.params.clone(),
             principal: Arc::clone(&grant.principal),

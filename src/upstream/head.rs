@@ -8,7 +8,7 @@ use http::header::{
 };
 
 use crate::login::Grant;
-use crate::random;
+use crate::wire::TraceContext;
 
 const SESSION: HeaderName = HeaderName::from_static("mcp-session-id");
 const REVISION: HeaderName = HeaderName::from_static("mcp-protocol-version");
@@ -26,8 +26,8 @@ const CHALLENGE_LIMIT: usize = 8 << 10;
 pub(super) struct Trace<'a> {
     /// `X-Request-Id`
     pub(super) request_id: &'a str,
-    /// 32 hexadecimal digits.
-    pub(super) trace_id: &'a str,
+    /// The trace, and our span in it.
+    pub(super) context: &'a TraceContext,
 }
 
 /// What every request to a server has in its head; `session` and `revision` once they are known.
@@ -79,9 +79,7 @@ impl Heads {
         sign(&mut head, bearer);
         if let Some(trace) = trace {
             insert(&mut head, REQUEST_ID, trace.request_id.as_bytes());
-            let span = u64::from_be_bytes(random::bytes()).max(1);
-            let value = format!("00-{}-{span:016x}-01", trace.trace_id);
-            insert(&mut head, TRACE, value.as_bytes());
+            insert(&mut head, TRACE, trace.context.to_string().as_bytes());
         }
         head
     }

@@ -10,7 +10,7 @@ use super::head::Trace;
 use super::{Inner, Listing, body, frame};
 use crate::login::Grant;
 use crate::random;
-use crate::wire::{Object, Raw, code, method};
+use crate::wire::{Object, Raw, TraceContext, code, method};
 
 /// The longest list.
 const PAGES: usize = 100;
@@ -89,12 +89,13 @@ impl Inner {
         let names = names(what);
         let params = cursor.map(|cursor| Raw::empty_object().with("cursor", cursor));
         // Lists are no records; their names are for the gateway's log alone.
+        let span = u64::from_be_bytes(random::bytes());
         let ask = Ask {
             method: names.method,
             params: params.as_ref(),
             trace: Trace {
                 request_id: &random::uuid().to_string(),
-                trace_id: &random::trace_id(),
+                context: &TraceContext::begin(random::trace_id(), span),
             },
             progress: None,
             deadline,

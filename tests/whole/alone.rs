@@ -100,3 +100,30 @@ async fn every_request_is_served_without_a_handshake_and_beside_one() {
     host.close().await;
     company.assert_intact().await;
 }
+
+#[tokio::test]
+async fn a_hosts_trace_goes_on_through_the_record_to_the_server() {
+    let company = Company::signed_in("alice").await;
+    let mut host = company.host().await;
+    let trace = "0af7651916cd43dd8448eb211c80319c";
+    let given = format!("00-{trace}-00f067aa0ba902b7-01");
+    let params = json!({
+        "name": "database__list_tables",
+        "arguments": {},
+        "_meta": {"traceparent": given, "tracestate": "vendor=1"},
+    });
+    let done = host.result("tools/call", params).await;
+    assert_ne!(done["isError"], true, "{done}");
+    host.close().await;
+    let calls = company.database.calls().await;
+    let sent = calls[0]["traceparent"].as_str().expect("a header");
+    assert!(sent.starts_with(&format!("00-{trace}-")), "{sent}");
+    // The span is our own, below the host's.
+    assert_ne!(sent, given);
+    let record = company.record().await;
+    let mut intents = record.iter().filter(|record| record["kind"] == "intent");
+    assert!(
+        intents.any(|intent| intent["trace_id"] == trace),
+        "{record:?}"
+    );
+}

@@ -37,7 +37,7 @@ impl Admitted {
         };
         let call = Call {
             request_id: "0199-request".into(),
-            trace_id: "0af7651916cd43dd8448eb211c80319c".into(),
+            trace: crate::wire::TraceContext::begin("0af7651916cd43dd8448eb211c80319c".into(), 1),
             method: method.into(),
             params: crate::wire::Raw::parse(params).unwrap(),
             principal: Arc::new(principal),

@@ -311,7 +311,7 @@ pub fn call_with(tool: &str, generation: Generation, arguments: &str) -> (Permit
     };
     let call = Call {
         request_id: uuid::Uuid::now_v7().to_string().into(),
-        trace_id: "0af7651916cd43dd8448eb211c80319c".into(),
+        trace: crate::wire::TraceContext::begin("0af7651916cd43dd8448eb211c80319c".into(), 1),
         method: "tools/call".into(),
         params: crate::wire::Raw::parse(&params).unwrap(),
         principal: Arc::new(principal),
