@@ -7,6 +7,7 @@
 pub mod cache;
 pub mod items;
 pub mod search;
+mod texts;
 pub mod uris;
 
 use std::borrow::Cow;
@@ -31,6 +32,8 @@ pub struct Lists {
     pub templates: Arc<[Resource]>,
     /// What it offers that cannot be shown, with the reason.
     pub dropped: Arc<[Dropped]>,
+    /// How many definitions had characters in their texts that cannot be seen, and have lost them.
+    pub cleaned: usize,
 }
 
 /// The lists of one server as raw definitions: what was fetched, and what the cache keeps.
@@ -154,6 +157,14 @@ impl Catalog {
     pub fn known(&self) -> impl Iterator<Item = (&ServerName, &Lists)> {
         let servers = self.servers.iter();
         servers.filter_map(|(name, lists)| Some((name, lists.as_ref()?)))
+    }
+
+    /// How many definitions of a server have lost characters that cannot be seen.
+    #[must_use]
+    pub fn cleaned(&self, server: &ServerName) -> usize {
+        let mut known = self.known();
+        let found = known.find(|(name, _)| *name == server);
+        found.map_or(0, |(_, lists)| lists.cleaned)
     }
 
     /// The servers of which nothing is known yet.

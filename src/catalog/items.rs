@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use crate::name::{ExposedName, ServerName, ToolName};
 use crate::wire::{Object, Raw};
 
-use super::{Lists, RawLists};
+use super::{Lists, RawLists, texts};
 
 /// A tool.
 #[derive(Debug, Clone, PartialEq)]
@@ -51,7 +51,13 @@ pub struct Dropped {
 
 /// Reads all lists of a server.
 pub(super) fn read(server: &ServerName, raw: &RawLists, limit: usize) -> Lists {
-    let mut dropped = Vec::new();
+    let (mut dropped, mut cleaned) = (Vec::new(), 0);
+    let raw = RawLists {
+        tools: visible(&raw.tools, &mut dropped, &mut cleaned),
+        prompts: visible(&raw.prompts, &mut dropped, &mut cleaned),
+        resources: visible(&raw.resources, &mut dropped, &mut cleaned),
+        templates: visible(&raw.templates, &mut dropped, &mut cleaned),
+    };
     let mut named = |raws: &[Raw]| -> Vec<Named> {
         raws.iter()
             .filter_map(|raw| keep(read_named(server, raw, limit), &mut dropped))
@@ -86,7 +92,43 @@ pub(super) fn read(server: &ServerName, raw: &RawLists, limit: usize) -> Lists {
         resources,
         templates,
         dropped: dropped.into(),
+        cleaned,
     }
+}
+
+/// The definitions as they may be shown; those that cannot be are dropped. A name with hidden
+/// characters is left as it is, because without them it would be another, and is refused as such.
+fn visible(raws: &[Raw], dropped: &mut Vec<Dropped>, cleaned: &mut usize) -> Vec<Raw> {
+    let mut seen = Vec::with_capacity(raws.len());
+    for raw in raws {
+        match texts::cleaned(raw) {
+            Ok(None) => seen.push(raw.clone()),
+            Ok(Some(_)) if names_something_hidden(raw) => seen.push(raw.clone()),
+            Ok(Some(plain)) => {
+                *cleaned += 1;
+                seen.push(plain);
+            }
+            Err(texts::HiddenKey) => {
+                let name = Object::of(raw, &[]).ok();
+                let name = name.and_then(|raw| raw.string("name").ok().flatten().map(Into::into));
+                let name: String = name.unwrap_or_else(|| "(unnamed)".into());
+                let why = "a key of the definition holds characters that cannot be seen";
+                dropped.push(drop_it(&name, why));
+            }
+        }
+    }
+    seen
+}
+
+/// Whether what it is called by holds characters that cannot be seen.
+fn names_something_hidden(raw: &Raw) -> bool {
+    let Ok(object) = Object::of(raw, &[]) else {
+        return false;
+    };
+    ["name", "uri", "uriTemplate"].into_iter().any(|key| {
+        let name = object.string(key).ok().flatten();
+        name.is_some_and(|name| name.chars().any(crate::wording::is_invisible))
+    })
 }
 
 fn keep<T>(item: Result<T, Dropped>, dropped: &mut Vec<Dropped>) -> Option<T> {

@@ -55,6 +55,26 @@ fn a_bad_definition_costs_itself_alone() {
 }
 
 #[test]
+fn hidden_characters_are_taken_out_of_texts_and_said_to_be() {
+    let mut catalog = Catalog::new([server("db")], 48);
+    let tools = [
+        "{\"name\":\"q\",\"description\":\"plain\u{202e}\\u001b[2J\"}",
+        "{\"name\":\"k\",\"inputSchema\":{\"a\u{202e}\":1}}",
+        "{\"name\":\"n\u{202e}\",\"title\":\"\u{202e}\"}",
+    ];
+    catalog.set(&server("db"), &lists(&tools, &[]));
+    let (_, tool) = catalog.tool("db__q").unwrap();
+    assert_eq!(
+        tool.definition.get(),
+        r#"{"name":"db__q","description":"plain[2J"}"#
+    );
+    assert_eq!(&*tool.description, "plain[2J");
+    assert_eq!(catalog.cleaned(&server("db")), 1);
+    let (_, found) = catalog.known().next().unwrap();
+    assert_eq!((found.tools.len(), found.dropped.len()), (1, 2));
+}
+
+#[test]
 fn two_servers_with_one_uri_stay_apart() {
     let (first, second) = (server("one"), server("two"));
     let mut catalog = Catalog::new([first.clone(), second.clone()], 48);

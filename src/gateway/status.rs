@@ -116,6 +116,8 @@ pub struct ServerReport {
     pub tools_total: Option<usize>,
     /// How many of them the person is shown.
     pub tools_shown: usize,
+    /// How many definitions have lost characters that cannot be seen.
+    pub cleaned: usize,
     /// Each tool, with the reason if it is not shown.
     pub tools: Vec<ToolReport>,
 }
@@ -240,6 +242,7 @@ impl Gateway {
             revision: None,
             tools_total: tools.as_ref().map(Vec::len),
             tools_shown: tools.iter().flatten().filter(|tool| tool.shown).count(),
+            cleaned: self.catalog(|catalog| catalog.cleaned(&config.name)),
             tools: tools.unwrap_or_default(),
         };
         match server.upstream.health() {

@@ -90,6 +90,13 @@ impl Display for ServerReport {
         if let Some(millis) = self.retry_in_ms {
             write!(f, "; next try in {} s", millis.div_ceil(1000))?;
         }
+        if self.cleaned > 0 {
+            write!(
+                f,
+                " ({} definitions held hidden characters, which were taken out)",
+                self.cleaned
+            )?;
+        }
         if self.strays > 0 {
             write!(f, " ({} messages that nobody asked for)", self.strays)?;
         }
