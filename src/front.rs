@@ -39,6 +39,8 @@ const QUEUE: usize = 256;
 /// What requests get that are running when the host closes its end for writing: enough for whoever
 /// pipes a few lines into the program, too little to matter where a host has gone.
 const LAST_WORDS: Duration = Duration::from_millis(500);
+/// How long subscriptions may take to say that they are over.
+const PARTING: Duration = Duration::from_millis(100);
 /// How long what is queued may take to be written when the session ends.
 const FLUSH_LIMIT: Duration = Duration::from_millis(500);
 
@@ -127,7 +129,8 @@ where
         () = &mut writing => Cause::OutputClosed,
         () = session.read(lines, options.backend) => Cause::InputEnded,
     };
-    session.end_listening();
+    // What is not ended by then is withdrawn.
+    let _late = tokio::time::timeout(PARTING, session.end_listening()).await;
     if cause == Cause::InputEnded {
         tokio::select! {
             () = &mut writing => cause = Cause::OutputClosed,

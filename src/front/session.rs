@@ -8,6 +8,7 @@ use futures_util::future::Abortable;
 use tokio::io::AsyncRead;
 use tokio::sync::{SetOnce, mpsc};
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 
 use crate::audit::Agent;
 use crate::gateway::{Fault, Host};
@@ -30,6 +31,7 @@ pub(super) struct Session<B> {
     tasks: Tasks,
     /// Ends the subscriptions.
     ending: CancellationToken,
+    subscriptions: TaskTracker,
 }
 
 /// How a request is to be answered.
@@ -50,6 +52,7 @@ impl<B: Backend> Session<B> {
             outbox,
             tasks,
             ending: CancellationToken::new(),
+            subscriptions: TaskTracker::new(),
         }
     }
 
@@ -58,9 +61,11 @@ impl<B: Backend> Session<B> {
         &self.outbox
     }
 
-    /// Ends the subscriptions, in order.
-    pub(super) fn end_listening(&self) {
+    /// Has the subscriptions end in order; resolves when all have said so.
+    pub(super) async fn end_listening(&self) {
         self.ending.cancel();
+        self.subscriptions.close();
+        self.subscriptions.wait().await;
     }
 
     /// Resolves when the subscriptions are to end.
@@ -210,7 +215,7 @@ impl<B: Backend> Session<B> {
         let (session, host) = (Arc::clone(self), self.host.sending(sender));
         let uris = filter.uris.clone();
         let holding = Arc::clone(self).hold(host.clone(), id, filter, place);
-        let holding = Box::pin(holding);
+        let holding = Box::pin(self.subscriptions.track_future(holding));
         self.tasks.spawn(async move {
             // A withdrawn subscription has no answer.
             if Abortable::new(holding, withdrawal).await.is_err() {

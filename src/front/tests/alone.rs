@@ -220,6 +220,17 @@ async fn a_subscription_is_ended_in_order_with_the_session() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_program_that_is_told_to_stop_ends_subscriptions_first() {
+    let mut scene = Scene::with(Scripted::talking());
+    scene
+        .ask(listen("5", r#"{"promptsListChanged":true}"#))
+        .await;
+    scene.tasks.stop();
+    assert_eq!(scene.hear().await["method"], "notifications/cancelled");
+    assert_eq!(scene.hear().await["id"], 5);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_subscription_that_cannot_be_read_is_refused() {
     let mut scene = Scene::with(Scripted::talking());
     for params in [
