@@ -7,6 +7,13 @@ use crate::wire::{Object, Raw};
 
 use super::{Lists, RawLists, texts};
 
+/// The longest definition, and the longest description in it, in bytes: models read them with every
+/// conversation, and a server that needs more than this says something other than what a tool does.
+const DEFINITION_LIMIT: usize = 256 << 10;
+const DESCRIPTION_LIMIT: usize = 16 << 10;
+/// How much of the name of something that cannot be shown is shown, in characters.
+const NAME_SHOWN: usize = 80;
+
 /// A tool.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Tool {
@@ -168,11 +175,28 @@ fn read_placed(raw: &Raw, key: &'static str) -> Result<Resource, Dropped> {
 }
 
 fn open(raw: &Raw) -> Result<Object<'_>, Dropped> {
-    Object::of(
+    let object = Object::of(
         raw,
         &["name", "uri", "uriTemplate", "description", "inputSchema"],
-    )
-    .map_err(|error| drop_it("(unreadable)", &error.to_string()))
+    );
+    let object = object.map_err(|error| drop_it("(unreadable)", &error.to_string()))?;
+    let size = |part: Option<&Raw>| part.map_or(0, |part| part.get().len());
+    for (what, size, limit) in [
+        ("definition", raw.get().len(), DEFINITION_LIMIT),
+        (
+            "description",
+            size(object.get("description")),
+            DESCRIPTION_LIMIT,
+        ),
+    ] {
+        if size > limit {
+            let mut names = ["name", "uri", "uriTemplate"].into_iter();
+            let name = names.find_map(|key| object.string(key).ok().flatten());
+            let why = format!("its {what} is longer than {limit} bytes");
+            return Err(drop_it(&name.unwrap_or_default(), &why));
+        }
+    }
+    Ok(object)
 }
 
 fn text<'a>(object: &Object<'a>, key: &'static str) -> Result<Cow<'a, str>, Dropped> {
@@ -188,7 +212,13 @@ fn text<'a>(object: &Object<'a>, key: &'static str) -> Result<Cow<'a, str>, Drop
 
 fn drop_it(name: &str, reason: &str) -> Dropped {
     Dropped {
-        name: name.escape_debug().to_string().into(),
+        name: name
+            .chars()
+            .take(NAME_SHOWN)
+            .collect::<String>()
+            .escape_debug()
+            .to_string()
+            .into(),
         reason: reason.into(),
     }
 }

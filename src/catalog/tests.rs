@@ -55,6 +55,37 @@ fn a_bad_definition_costs_itself_alone() {
 }
 
 #[test]
+fn definitions_without_measure_cost_themselves_alone() {
+    let mut catalog = Catalog::new([server("db")], 48);
+    let long = |bytes| "x".repeat(bytes);
+    let tools = [
+        format!(r#"{{"name":"a","description":"{}"}}"#, long(17 << 10)),
+        format!(
+            r#"{{"name":"b","inputSchema":{{"title":"{}"}}}}"#,
+            long(257 << 10)
+        ),
+        format!(r#"{{"name":"c","description":"{}"}}"#, long(15 << 10)),
+    ];
+    let tools: Vec<&str> = tools.iter().map(String::as_str).collect();
+    catalog.set(&server("db"), &lists(&tools, &[]));
+    let (_, found) = catalog.known().next().unwrap();
+    let names: Vec<_> = found.tools.iter().map(|tool| tool.name.as_str()).collect();
+    assert_eq!(names, ["c"]);
+    let dropped: Vec<_> = found
+        .dropped
+        .iter()
+        .map(|one| (&*one.name, &*one.reason))
+        .collect();
+    assert_eq!(
+        dropped,
+        [
+            ("a", "its description is longer than 16384 bytes"),
+            ("b", "its definition is longer than 262144 bytes"),
+        ]
+    );
+}
+
+#[test]
 fn hidden_characters_are_taken_out_of_texts_and_said_to_be() {
     let mut catalog = Catalog::new([server("db")], 48);
     let tools = [
