@@ -1,5 +1,6 @@
 //! One thread for calls that may wait for a person.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{self, RecvTimeoutError, Sender};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -53,12 +54,15 @@ impl Worker {
             if !advance(&theirs, Progress::Running) {
                 return;
             }
-            let result = job();
+            // A store that panics costs its own job; those behind it find the thread as it was.
+            let result = catch_unwind(AssertUnwindSafe(job));
             if !advance(&theirs, Progress::Done) {
                 stuck.store(false, Ordering::Release);
             }
-            // Nobody listens to an answer that was given up.
-            let _unheard = answer.send(result);
+            if let Ok(result) = result {
+                // Nobody listens to an answer that was given up.
+                let _unheard = answer.send(result);
+            }
         }))?;
         match answered.recv_timeout(self.patience) {
             Ok(result) => Ok(result),
