@@ -24,7 +24,7 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::{Notify, mpsc};
 
-use crate::gateway::{Fault, Gateway, Host};
+use crate::gateway::{Asides, Fault, Gateway, Host};
 use crate::stop::Tasks;
 use crate::wire::{Message, Raw};
 
@@ -44,9 +44,6 @@ const PARTING: Duration = Duration::from_millis(100);
 /// How long what is queued may take to be written when the session ends.
 const FLUSH_LIMIT: Duration = Duration::from_millis(500);
 
-/// Hears how far a request is: the parameters of each `notifications/progress`.
-pub type Progress = mpsc::UnboundedSender<Raw>;
-
 /// What answers behind the host's session; clones share it.
 pub trait Backend: Clone + Send + Sync + 'static {
     /// Takes the host in, once; requests do not wait for it.
@@ -58,7 +55,7 @@ pub trait Backend: Clone + Send + Sync + 'static {
         host: &Host,
         method: &str,
         params: &Raw,
-        progress: Option<Progress>,
+        asides: Option<Asides>,
     ) -> impl Future<Output = Result<Raw, Fault>> + Send;
 }
 
@@ -72,9 +69,9 @@ impl Backend for Gateway {
         host: &Host,
         method: &str,
         params: &Raw,
-        progress: Option<Progress>,
+        asides: Option<Asides>,
     ) -> Result<Raw, Fault> {
-        Self::answer(self, host, method, params, progress).await
+        Self::answer(self, host, method, params, asides).await
     }
 }
 

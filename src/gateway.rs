@@ -33,12 +33,14 @@ use crate::login::{Audience, Session, Snapshot};
 use crate::name::ServerName;
 use crate::paths::Paths;
 use crate::stop::Tasks;
-use crate::upstream::{Notice, Progress, Upstream};
+use crate::upstream::{Notice, Upstream};
 use crate::wire::{Raw, method};
 use crate::wording::chain;
 
 pub use fault::Fault;
 pub use host::Host;
+
+pub use crate::upstream::{Aside, Asides};
 
 /// How long the servers get to hear that their sessions are over.
 const GOODBYE: Duration = Duration::from_secs(1);
@@ -87,7 +89,7 @@ struct Parts {
     catalog: Mutex<Catalog>,
     fetching: fetch::Fetching,
     hosts: Mutex<Vec<Host>>,
-    level: Mutex<Option<level::Level>>,
+    level: Mutex<Option<level::Wanted>>,
     waiting_for_sign_in: AtomicBool,
     shown_to: Mutex<Option<Snapshot>>,
     list_budget: Duration,
@@ -179,7 +181,7 @@ impl Gateway {
         host: &Host,
         method: &str,
         params: &Raw,
-        progress: Option<Progress>,
+        asides: Option<Asides>,
     ) -> Result<Raw, Fault> {
         match method {
             method::TOOLS_LIST => Box::pin(self.list_tools(host)).await,
@@ -187,8 +189,8 @@ impl Gateway {
             method::RESOURCES_LIST => Box::pin(self.list_resources()).await,
             method::TEMPLATES_LIST => Box::pin(self.list_templates()).await,
             method::SET_LEVEL => self.set_level(host, params),
-            method::TOOLS_CALL => self.call_tool(host, params, progress).await,
-            _ => self.call(host, method, params, progress).await,
+            method::TOOLS_CALL => self.call_tool(host, params, asides).await,
+            _ => self.call(host, method, params, asides).await,
         }
     }
 
@@ -196,11 +198,11 @@ impl Gateway {
         &self,
         host: &Host,
         params: &Raw,
-        progress: Option<Progress>,
+        asides: Option<Asides>,
     ) -> Result<Raw, Fault> {
         match own::OwnCall::read(params)? {
-            Some(call) => Box::pin(self.own_tool(host, call, progress)).await,
-            None => self.call(host, method::TOOLS_CALL, params, progress).await,
+            Some(call) => Box::pin(self.own_tool(host, call, asides)).await,
+            None => self.call(host, method::TOOLS_CALL, params, asides).await,
         }
     }
 
@@ -210,15 +212,18 @@ impl Gateway {
         host: &Host,
         method: &str,
         params: &Raw,
-        progress: Option<Progress>,
+        asides: Option<Asides>,
     ) -> Result<Raw, Fault> {
+        if let Some(level) = asides.as_ref().and_then(Asides::level) {
+            self.want_level(host, level);
+        }
         let mut act = Box::pin(self.route(host, method, params)).await?; // which
         for _attempt in 0..2 {
             let grant = self.standing(&act).await?; // who
             let permit = self.permit(&act, &grant).await?; // may they
             match self.admit(act, permit, &grant).await? {
                 act::Admission::Go(going) => {
-                    return Box::pin(self.perform(*going, grant, progress)).await;
+                    return Box::pin(self.perform(*going, grant, asides)).await;
                 }
                 act::Admission::Again(same) => act = same,
             }

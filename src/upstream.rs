@@ -6,6 +6,7 @@
 //! not carried out (401, or 404 for the session). Which requests are allowed, what their
 //! parameters mean and who hears of an answer is decided elsewhere.
 
+mod asides;
 mod ask;
 mod backoff;
 mod body;
@@ -42,6 +43,7 @@ use ask::Ask;
 use deadline::Deadline;
 use head::Trace;
 
+pub use asides::{Aside, Asides};
 pub use fault::{BadAnswer, BadList, Broken, ConnectFault, Said, UpstreamError};
 pub use http::{ClientError, Http, HttpSetupError};
 
@@ -80,9 +82,6 @@ pub enum Notice {
         params: Option<Raw>,
     },
 }
-
-/// What a call tells before it answers: `notifications/progress` params, as they came.
-pub type Progress = mpsc::UnboundedSender<Raw>;
 
 /// How a sent request ended.
 #[derive(Debug)]
@@ -201,7 +200,7 @@ impl Upstream {
         &self,
         admitted: Admitted,
         grant: Option<&Arc<Grant>>,
-        progress: Option<Progress>,
+        asides: Option<Asides>,
     ) -> Answer {
         if admitted.permit().server() != self.name() {
             return Answer {
@@ -218,7 +217,7 @@ impl Upstream {
                 request_id: &call.request_id,
                 context: &call.trace,
             },
-            progress: progress.as_ref(),
+            asides: asides.as_ref(),
             deadline: Deadline::after(self.inner.config.call_timeout),
         };
         self.inner.ask(ask, grant.cloned()).await

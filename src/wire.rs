@@ -7,6 +7,7 @@
 
 pub mod code;
 pub mod leap;
+pub mod level;
 pub mod message;
 pub mod method;
 pub mod object;

@@ -17,10 +17,7 @@ const DISCOVERY_MILLIS: u64 = 3_600_000;
 pub(super) fn answer() -> Raw {
     let versions = ProtocolVersion::KNOWN_VERSIONS.iter().rev();
     let served = versions.filter(|version| revision::is_served(version.as_str()));
-    let mut offer = greeting::offer();
-    // Levels are given with each request, and servers with sessions cannot be told so.
-    offer.logging = None;
-    let mut answer = DiscoverResult::new(served.cloned().collect(), offer)
+    let mut answer = DiscoverResult::new(served.cloned().collect(), greeting::offer())
         .with_ttl_ms(DISCOVERY_MILLIS)
         .with_cache_scope(CacheScope::Public)
         .with_server_info(greeting::implementation());

@@ -11,8 +11,9 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::audit::Agent;
-use crate::gateway::{Fault, Host};
+use crate::gateway::{Aside, Asides, Fault, Host};
 use crate::stop::Tasks;
+use crate::wire::level::Level;
 use crate::wire::stateless::{self, Terms};
 use crate::wire::{Id, Message, Notification, Object, Raw, Request, Response, code, method};
 
@@ -38,8 +39,8 @@ pub(super) struct Session<B> {
 enum Manner {
     /// As one of the host's session.
     InSession,
-    /// As one that stands alone, of this sender.
-    Alone(Agent),
+    /// As one that stands alone, of this sender, with log messages from a level on.
+    Alone(Agent, Option<Level>),
 }
 
 impl<B: Backend> Session<B> {
@@ -198,7 +199,7 @@ impl<B: Backend> Session<B> {
                 let unknown = Err(Fault::UnknownMethod);
                 Some(discovery::outcome(request.id, asked, unknown))
             }
-            _ => self.start(request, params, Manner::Alone(sender)),
+            _ => self.start(request, params, Manner::Alone(sender, terms.level)),
         };
         reply.map(discovery::coded)
     }
@@ -258,12 +259,12 @@ impl<B: Backend> Session<B> {
         let Request { id, method, .. } = request;
         let reply = match manner {
             Manner::InSession => {
-                let outcome = self.answer(&self.host, &method, &params).await;
+                let outcome = self.answer(&self.host, &method, &params, None).await;
                 reply::outcome(id, &method, outcome)
             }
-            Manner::Alone(sender) => {
+            Manner::Alone(sender, level) => {
                 let host = self.host.sending(sender);
-                let outcome = self.answer(&host, &method, &params).await;
+                let outcome = self.answer(&host, &method, &params, level).await;
                 discovery::outcome(id, &method, outcome)
             }
         };
@@ -275,39 +276,52 @@ impl<B: Backend> Session<B> {
         }
     }
 
-    async fn answer(&self, host: &Host, method: &str, params: &Raw) -> Result<Raw, Fault> {
+    async fn answer(
+        &self,
+        host: &Host,
+        method: &str,
+        params: &Raw,
+        level: Option<Level>,
+    ) -> Result<Raw, Fault> {
         let backend = self.backend.wait().await;
-        let Some(token) = progress::wanted(params) else {
+        let token = progress::wanted(params);
+        if token.is_none() && level.is_none() {
             return backend.answer(host, method, params, None).await;
-        };
-        let (sink, mut told) = mpsc::unbounded_channel();
-        let mut answering = pin!(backend.answer(host, method, params, Some(sink)));
+        }
+        let (asides, mut told) = Asides::new(level);
+        let mut answering = pin!(backend.answer(host, method, params, Some(asides)));
         let outcome = loop {
             tokio::select! {
                 biased;
-                Some(progress) = told.recv() => self.pass_on(&token, progress).await,
+                Some(aside) = told.recv() => self.pass_on(token.as_ref(), aside).await,
                 outcome = &mut answering => break outcome,
             }
         };
-        while let Ok(progress) = told.try_recv() {
-            self.pass_on(&token, progress).await;
+        while let Ok(aside) = told.try_recv() {
+            self.pass_on(token.as_ref(), aside).await;
         }
         outcome
     }
 
-    /// Tells the host how far its request is; a request that progresses faster than the host reads
-    /// waits for it.
-    async fn pass_on(&self, token: &Id, progress: Raw) {
-        if progress::belongs(&progress, token) {
-            let notice = Notification {
-                method: method::PROGRESS.into(),
-                params: Some(progress),
-            };
-            // When the host has closed its end, the writer ends the session.
-            let _closed = self.outbox.send(Message::Notification(notice)).await;
-        } else {
-            tracing::debug!("progress of another request");
-        }
+    /// Tells the host what a server tells about its request; one of which more is told than the host
+    /// reads waits for it.
+    async fn pass_on(&self, token: Option<&Id>, aside: Aside) {
+        let (method, params) = match aside {
+            Aside::Progress(params) => {
+                if !token.is_some_and(|token| progress::belongs(&params, token)) {
+                    tracing::debug!("progress of another request");
+                    return;
+                }
+                (method::PROGRESS, params)
+            }
+            Aside::Message(params) => (method::MESSAGE, params),
+        };
+        let notice = Notification {
+            method: method.into(),
+            params: Some(params),
+        };
+        // When the host has closed its end, the writer ends the session.
+        let _closed = self.outbox.send(Message::Notification(notice)).await;
     }
 }
 

@@ -20,8 +20,8 @@ use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader, DuplexStream};
 use tokio::sync::oneshot;
 
-use super::{Backend, Ended, LineLimit, Options, Progress, serve};
-use crate::gateway::{Fault, Host};
+use super::{Backend, Ended, LineLimit, Options, serve};
+use crate::gateway::{Asides, Fault, Host};
 use crate::stop::Tasks;
 use crate::wire::Raw;
 
@@ -34,7 +34,7 @@ type Script = dyn Fn(Asked) -> Answering + Send + Sync;
 struct Asked {
     method: String,
     params: Raw,
-    progress: Option<Progress>,
+    asides: Option<Asides>,
     agent: String,
     host: Host,
 }
@@ -115,12 +115,12 @@ impl Backend for Scripted {
         host: &Host,
         method: &str,
         params: &Raw,
-        progress: Option<Progress>,
+        asides: Option<Asides>,
     ) -> Result<Raw, Fault> {
         (self.script)(Asked {
             method: method.to_owned(),
             params: params.clone(),
-            progress,
+            asides,
             agent: host.agent().name.to_string(),
             host: host.clone(),
         })

@@ -8,7 +8,7 @@ use crate::audit::{
 use crate::login::Grant;
 use crate::policy::{self, Decision, Permit, Refusal, Standing};
 use crate::random;
-use crate::upstream::{Answer, Progress, UpstreamError};
+use crate::upstream::{Answer, Asides, UpstreamError};
 use crate::wire::TraceContext;
 use crate::wire::object::Object;
 use crate::wire::{Raw, method};
@@ -190,10 +190,10 @@ impl Gateway {
         &self,
         going: Going<'_>,
         grant: Arc<Grant>,
-        progress: Option<Progress>,
+        asides: Option<Asides>,
     ) -> Result<Raw, Fault> {
         let upstream = &going.server.upstream;
-        let answer = upstream.send(going.admitted, Some(&grant), progress).await;
+        let answer = upstream.send(going.admitted, Some(&grant), asides).await;
         let settled = self
             .parts
             .audit

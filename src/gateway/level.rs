@@ -1,10 +1,10 @@
 //! The log level that a host asked for, passed to every server that keeps one.
 
-use std::sync::{Arc, PoisonError};
+use std::sync::{Arc, MutexGuard, PoisonError};
 
 use crate::audit::Agent;
-use crate::wire::object::Object;
-use crate::wire::{Raw, method};
+use crate::wire::level::Level;
+use crate::wire::{Object, Raw, method};
 
 use super::act::{Act, Admission};
 use super::fault::Fault;
@@ -13,7 +13,8 @@ use super::{Gateway, Host, Server};
 
 /// The level that was asked for last, and by whom.
 #[derive(Debug, Clone)]
-pub(super) struct Level {
+pub(super) struct Wanted {
+    level: Level,
     params: Raw,
     agent: Arc<Agent>,
 }
@@ -22,33 +23,50 @@ impl Gateway {
     /// Remembers the level and passes it on in the background: a host is not made to wait for
     /// servers that are slow or away, and those that come later get it then.
     pub(super) fn set_level(&self, host: &Host, params: &Raw) -> Result<Raw, Fault> {
-        super::route::required(&super::route::open(params)?, "level")?;
-        let level = Level {
+        let params_read = super::route::open(params)?;
+        let level = super::route::required(&params_read, "level")?;
+        let unknown = || Fault::BadParams(format!("the level {level:?} is unknown").into());
+        self.remember_level(Wanted {
+            level: Level::parse(&level).ok_or_else(unknown)?,
             params: params.clone(),
             agent: host.agent(),
-        };
-        *self
-            .parts
+        });
+        Ok(Raw::empty_object())
+    }
+
+    /// Has servers tell at least this much, for a request that says so itself; servers with sessions
+    /// know one level only.
+    pub(super) fn want_level(&self, host: &Host, level: Level) {
+        let known = self.level().as_ref().map(|wanted| wanted.level);
+        if known.is_none_or(|known| known > level) {
+            self.remember_level(Wanted {
+                level,
+                params: Raw::empty_object().with("level", &Raw::string(level.as_str())),
+                agent: host.agent(),
+            });
+        }
+    }
+
+    fn level(&self) -> MutexGuard<'_, Option<Wanted>> {
+        self.parts
             .level
             .lock()
-            .unwrap_or_else(PoisonError::into_inner) = Some(level);
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn remember_level(&self, wanted: Wanted) {
+        *self.level() = Some(wanted);
         let gateway = self.clone();
         self.parts.tasks.spawn_until_stop(async move {
             let servers = gateway.parts.servers.iter();
             futures_util::future::join_all(servers.map(|server| gateway.apply_level(server))).await;
         });
-        Ok(Raw::empty_object())
     }
 
     /// Passes the level to a server that has said that it keeps one.
     pub(super) async fn apply_level(&self, server: &Server) {
-        let level = self
-            .parts
-            .level
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone();
-        let Some(level) = level else { return };
+        let wanted = self.level().clone();
+        let Some(wanted) = wanted else { return };
         if server
             .upstream
             .capabilities()
@@ -56,7 +74,7 @@ impl Gateway {
         {
             return;
         }
-        if let Err(fault) = self.set_level_at(server, level).await {
+        if let Err(fault) = self.set_level_at(server, wanted).await {
             let name = server.config.name.as_str();
             tracing::info!(
                 server = name,
@@ -66,15 +84,15 @@ impl Gateway {
         }
     }
 
-    async fn set_level_at(&self, server: &Server, level: Level) -> Result<(), Fault> {
+    async fn set_level_at(&self, server: &Server, wanted: Wanted) -> Result<(), Fault> {
         let what = What::Server(method::SET_LEVEL.into());
         let route = Route {
             server: server.config.name.clone(),
             asked: what.name().into(),
             what,
-            params: level.params,
+            params: wanted.params,
         };
-        let act = Act::new(server, route, method::SET_LEVEL, level.agent, false);
+        let act = Act::new(server, route, method::SET_LEVEL, wanted.agent, false);
         let grant = self.standing(&act).await?;
         let permit = self.permit(&act, &grant).await?;
         match self.admit(act, permit, &grant).await? {

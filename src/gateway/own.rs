@@ -9,7 +9,7 @@ use serde_json::json;
 
 use crate::catalog::search;
 use crate::name::ExposedName;
-use crate::upstream::Progress;
+use crate::upstream::Asides;
 use crate::wire::raw::List;
 use crate::wire::{Object, Raw, method};
 
@@ -93,7 +93,7 @@ impl Gateway {
         &self,
         host: &Host,
         call: OwnCall,
-        progress: Option<Progress>,
+        asides: Option<Asides>,
     ) -> Result<Raw, Fault> {
         match call {
             OwnCall::SignIn => Ok(text(&self.sign_in().await)),
@@ -103,7 +103,7 @@ impl Gateway {
             }
             OwnCall::FindTools { query, limit } => self.find_tools(host, &query, limit).await,
             OwnCall::CallTool { params } => {
-                self.call(host, method::TOOLS_CALL, &params, progress).await
+                self.call(host, method::TOOLS_CALL, &params, asides).await
             }
         }
     }

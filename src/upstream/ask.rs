@@ -8,7 +8,7 @@ use super::exchange::{Exchange, Verdict};
 use super::fault::UpstreamError;
 use super::head::Trace;
 use super::link::Link;
-use super::{Answer, Inner, Progress, frame};
+use super::{Answer, Asides, Inner, frame};
 use crate::config::ServerAuth;
 use crate::login::{Grant, NoGrant};
 use crate::wire::Raw;
@@ -19,7 +19,7 @@ pub(super) struct Ask<'a> {
     pub(super) method: &'a str,
     pub(super) params: Option<&'a Raw>,
     pub(super) trace: Trace<'a>,
-    pub(super) progress: Option<&'a Progress>,
+    pub(super) asides: Option<&'a Asides>,
     pub(super) deadline: Deadline,
 }
 
@@ -52,7 +52,7 @@ impl Inner {
                 link: &link,
                 bearer: self.bearer(who.as_ref()),
                 id,
-                progress: ask.progress,
+                asides: ask.asides,
             };
             answer.bytes_out = u64::try_from(body.len()).unwrap_or(u64::MAX);
             match exchange.attempt(answer, ask, body.clone()).await? {

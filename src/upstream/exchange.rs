@@ -13,7 +13,7 @@ use super::fault::{BadAnswer, Broken, ConnectFault, Said, UpstreamError};
 use super::head::{self, Kind, Trace};
 use super::link::Link;
 use super::scrub::Scrubber;
-use super::{Inner, Progress, frame};
+use super::{Asides, Inner, frame};
 use crate::login::Grant;
 use crate::wire::{Message, Raw, Response as Reply, method};
 
@@ -27,7 +27,7 @@ pub(super) struct Exchange<'a> {
     pub(super) link: &'a Arc<Link>,
     pub(super) bearer: Option<&'a Arc<Grant>>,
     pub(super) id: u64,
-    pub(super) progress: Option<&'a Progress>,
+    pub(super) asides: Option<&'a Asides>,
 }
 
 /// A result, or an error object.

@@ -68,8 +68,7 @@ impl Exchange<'_> {
         match Message::parse(data) {
             Ok(Message::Response(reply)) if self.is_mine(&reply) => Ok(Some(reply.outcome)),
             Ok(other) => {
-                self.inner
-                    .heard(self.link, self.bearer, other, self.progress);
+                self.inner.heard(self.link, self.bearer, other, self.asides);
                 Ok(None)
             }
             Err(malformed) if malformed.id.as_ref().and_then(Id::as_number) == Some(self.id) => {

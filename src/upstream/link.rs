@@ -122,7 +122,7 @@ impl Inner {
             link: &link,
             bearer: self.bearer(who),
             id,
-            progress: None,
+            asides: None,
         };
         match exchange.post(None, frame::initialize(id)).await {
             Ok(response) => {

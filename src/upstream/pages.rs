@@ -97,7 +97,7 @@ impl Inner {
                 request_id: &random::uuid().to_string(),
                 context: &TraceContext::begin(random::trace_id(), span),
             },
-            progress: None,
+            asides: None,
             deadline,
         };
         let refused = match self.ask(ask, who).await.outcome? {

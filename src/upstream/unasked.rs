@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering;
 
 use super::link::Link;
 use super::scrub::Scrubber;
-use super::{Inner, Listing, Notice, Progress, frame};
+use super::{Asides, Inner, Listing, Notice, frame};
 use crate::login::Grant;
 use crate::wire::{Message, Notification, Raw, Request, method};
 
@@ -27,10 +27,10 @@ impl Inner {
         link: &Arc<Link>,
         bearer: Option<&Arc<Grant>>,
         message: Message,
-        progress: Option<&Progress>,
+        asides: Option<&Asides>,
     ) {
         match message {
-            Message::Notification(notice) => self.told(bearer, notice, progress),
+            Message::Notification(notice) => self.told(bearer, notice, asides),
             Message::Request(request) => self.asked(link, bearer, &request),
             Message::Response(_) => self.count_stray(),
         }
@@ -47,12 +47,11 @@ impl Inner {
         tracing::debug!(server = %self.config.name, count, "a message that belongs to nothing");
     }
 
-    fn told(&self, bearer: Option<&Arc<Grant>>, notice: Notification, progress: Option<&Progress>) {
+    fn told(&self, bearer: Option<&Arc<Grant>>, notice: Notification, asides: Option<&Asides>) {
         match &*notice.method {
             method::PROGRESS => {
-                if let (Some(sink), Some(params)) = (progress, notice.params) {
-                    // Nobody listens any more, which is for the listener to decide.
-                    let _gone = sink.send(scrubbed(bearer, params));
+                if let (Some(asides), Some(params)) = (asides, notice.params) {
+                    asides.progress(scrubbed(bearer, params));
                 }
             }
             method::TOOLS_CHANGED => self.changed(&[Listing::Tools]),
@@ -62,11 +61,23 @@ impl Inner {
             method::PROMPTS_CHANGED => self.changed(&[Listing::Prompts]),
             // It withdraws a request of the server's own, and those are answered at once.
             method::CANCELLED => {}
-            _ => self.notify(Notice::Told {
-                server: self.config.name.clone(),
-                method: notice.method,
-                params: notice.params.map(|params| scrubbed(bearer, params)),
-            }),
+            _ => {
+                let mut params = notice.params.map(|params| scrubbed(bearer, params));
+                if &*notice.method == method::MESSAGE
+                    && let Some(asides) = asides
+                    && let Some(message) = params.take()
+                {
+                    match asides.message(message) {
+                        Ok(()) => return,
+                        Err(message) => params = Some(message),
+                    }
+                }
+                self.notify(Notice::Told {
+                    server: self.config.name.clone(),
+                    method: notice.method,
+                    params,
+                });
+            }
         }
     }
 

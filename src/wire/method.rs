@@ -38,6 +38,8 @@ pub const ACKNOWLEDGED: &str = "notifications/subscriptions/acknowledged";
 pub const CANCELLED: &str = "notifications/cancelled";
 /// Tells how far a request is.
 pub const PROGRESS: &str = "notifications/progress";
+/// A log message.
+pub const MESSAGE: &str = "notifications/message";
 /// The tools have changed.
 pub const TOOLS_CHANGED: &str = "notifications/tools/list_changed";
 /// The resources have changed.

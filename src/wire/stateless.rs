@@ -1,6 +1,7 @@
 //! Requests that stand alone (MCP 2026-07-28, basic, `_meta`): each says which revision it speaks,
 //! who sends it and what the sender can do.
 
+use super::level::Level;
 use super::object::{Object, ObjectError};
 use super::raw::Raw;
 use super::revision;
@@ -19,6 +20,8 @@ pub const SERVER: &str = "io.modelcontextprotocol/serverInfo";
 pub struct Terms {
     /// `clientInfo`, as it came.
     pub client: Option<Raw>,
+    /// From which level on the sender wants the log messages of this request.
+    pub level: Option<Level>,
     /// The parameters without what is said here: that is between the two ends of one connection,
     /// and a server of another revision would misread it. The rest of `_meta` stays.
     pub params: Raw,
@@ -63,6 +66,9 @@ pub fn terms(params: &Raw) -> Result<Option<Terms>, TermsError> {
     if !said.get(CAPABILITIES).is_some_and(Raw::is_object) {
         return Err(TermsError::Lacks(CAPABILITIES));
     }
+    let level = said.string(LEVEL).map_err(|_| TermsError::Lacks(LEVEL))?;
+    let level = level.map(|level| Level::parse(&level).ok_or(TermsError::Lacks(LEVEL)));
+    let level = level.transpose()?;
     let client = said.get(CLIENT).cloned();
     let rest = [VERSION, CAPABILITIES, CLIENT, LEVEL]
         .into_iter()
@@ -72,7 +78,11 @@ pub fn terms(params: &Raw) -> Result<Option<Terms>, TermsError> {
     } else {
         outer.with("_meta", Some(&rest))
     };
-    Ok(Some(Terms { client, params }))
+    Ok(Some(Terms {
+        client,
+        level,
+        params,
+    }))
 }
 
 #[cfg(test)]
@@ -87,9 +97,11 @@ mod tests {
     fn terms_are_read_and_taken_out() {
         let params = r#"{"name":"x","_meta":{"io.modelcontextprotocol/protocolVersion":"2026-07-28",
             "io.modelcontextprotocol/clientCapabilities":{"roots":{}},"progressToken":7,
-            "io.modelcontextprotocol/clientInfo":{"name":"h"},"traceparent":"00-a-b-01"}}"#;
+            "io.modelcontextprotocol/clientInfo":{"name":"h"},"traceparent":"00-a-b-01",
+            "io.modelcontextprotocol/logLevel":"notice"}}"#;
         let terms = read(params).unwrap().unwrap();
         assert_eq!(terms.client.unwrap().get(), r#"{"name":"h"}"#);
+        assert_eq!(terms.level, Some(Level::Notice));
         assert_eq!(
             terms.params.get(),
             r#"{"name":"x","_meta":{"progressToken":7,"traceparent":"00-a-b-01"}}"#
@@ -128,6 +140,12 @@ mod tests {
                 r#"{"io.modelcontextprotocol/protocolVersion":"2026-07-28",
                     "io.modelcontextprotocol/clientCapabilities":[]}"#,
                 CAPABILITIES,
+            ),
+            (
+                r#"{"io.modelcontextprotocol/protocolVersion":"2026-07-28",
+                    "io.modelcontextprotocol/clientCapabilities":{},
+                    "io.modelcontextprotocol/logLevel":"loud"}"#,
+                LEVEL,
             ),
         ] {
             assert_eq!(meta(lacking), TermsError::Lacks(what), "{lacking}");

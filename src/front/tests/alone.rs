@@ -127,6 +127,30 @@ async fn errors_have_the_codes_of_the_revision() {
     }
 }
 
+#[tokio::test(start_paused = true)]
+async fn log_messages_come_to_whoever_asked_with_the_request() {
+    let script = |asked: super::Asked| async move {
+        if let Some(asides) = &asked.asides {
+            for level in ["info", "error"] {
+                let told = asides.message(raw(format!(r#"{{"level":"{level}","data":1}}"#)));
+                assert!(told.is_ok());
+            }
+        }
+        Ok(raw(format!(r#"{{"asked":{}}}"#, asked.asides.is_some())))
+    };
+    let mut scene = Scene::with(Scripted::new(script));
+    let level = r#""io.modelcontextprotocol/logLevel":"warning","#;
+    let asking = alone("1", "tools/call", "").replace(META, &format!("{level}{META}"));
+    let told = scene.ask(asking.clone()).await;
+    assert_eq!(told["method"], "notifications/message");
+    assert_eq!(told["params"], json!({"level": "error", "data": 1}));
+    assert_eq!(scene.hear().await["result"]["asked"], true);
+    let plain = scene.ask(alone("2", "tools/call", "")).await;
+    assert_eq!(plain["result"]["asked"], false);
+    let unknown = asking.replace("warning", "loud");
+    assert_eq!(scene.ask(unknown).await["error"]["code"], -32602);
+}
+
 fn listen(id: &str, filter: &str) -> String {
     alone(
         id,

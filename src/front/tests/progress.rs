@@ -9,14 +9,14 @@ fn telling() -> Scripted {
     Scripted::new(|asked| async move {
         let params: serde_json::Value = serde_json::from_str(asked.params.get()).unwrap();
         let told = params["tell"].as_array().unwrap().clone();
-        if let Some(sink) = &asked.progress {
+        if let Some(sink) = &asked.asides {
             for progress in &told {
-                sink.send(raw(progress.to_string())).unwrap();
+                sink.progress(raw(progress.to_string()));
             }
             tokio::task::yield_now().await;
-            sink.send(raw(told[0].to_string())).unwrap();
+            sink.progress(raw(told[0].to_string()));
         }
-        Ok(raw(json!({"asked": asked.progress.is_some()}).to_string()))
+        Ok(raw(json!({"asked": asked.asides.is_some()}).to_string()))
     })
 }
 

@@ -1,8 +1,10 @@
 //! The bearer goes to its own server, and nothing of it comes back.
 
+use super::super::Asides;
 use super::fake::*;
 use crate::login::Grant;
 use crate::upstream::{Listing, Notice, UpstreamError};
+use crate::wire::level::Level;
 use crate::wording::chain;
 
 type Answering = Box<dyn Fn(&Seen) -> Reply + Send + Sync>;
@@ -154,7 +156,7 @@ async fn an_echoed_bearer_reaches_nobody() {
             Fake::start(move |seen| (seen.method() == "tools/call").then(|| reply(seen))).await;
         let grant = Grant::of(TOKEN, "alice");
         let mut world = World::signed_in(&fake, [grant.clone()]);
-        let (told, mut progress) = tokio::sync::mpsc::unbounded_channel();
+        let (told, mut asides) = Asides::new(Some(Level::Debug));
         let answer = world.upstream.send(call(), Some(&grant), Some(told)).await;
         let said = match &answer.outcome {
             Ok(Ok(raw) | Err(raw)) => raw.get().to_owned(),
@@ -162,8 +164,8 @@ async fn an_echoed_bearer_reaches_nobody() {
         };
         assert!(!said.contains("canary"), "{said}");
         assert!(said.contains("[REDACTED]"), "{said}");
-        while let Ok(params) = progress.try_recv() {
-            assert!(!params.get().contains("canary"));
+        while let Ok(aside) = asides.try_recv() {
+            assert!(!format!("{aside:?}").contains("canary"));
         }
         while let Ok(Notice::Told { params, .. }) = world.notices.try_recv() {
             assert!(!params.unwrap().get().contains("canary"));

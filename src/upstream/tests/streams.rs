@@ -1,10 +1,10 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use tokio::sync::mpsc;
-
 use super::fake::*;
-use crate::upstream::{Listing, Notice, UpstreamError};
+use crate::upstream::{Aside, Asides, Listing, Notice, UpstreamError};
+use crate::wire::Raw;
+use crate::wire::level::Level;
 
 /// A server that answers calls like this.
 async fn calls(reply: impl Fn(&Seen) -> Reply + Send + Sync + 'static) -> Fake {
@@ -30,11 +30,11 @@ async fn a_stream_brings_progress_notices_and_the_result() {
     })
     .await;
     let mut world = World::of(&fake);
-    let (told, mut progress) = mpsc::unbounded_channel();
+    let (told, mut asides) = Asides::new(None);
     let answer = world.upstream.send(call(), None, Some(told)).await;
     assert_eq!(answer.outcome.unwrap().unwrap().get(), r#"{"ok":1}"#);
-    let params = progress.recv().await.unwrap();
-    assert_eq!(params.get(), r#"{"progressToken":7,"progress":1}"#);
+    let progress = Raw::parse(r#"{"progressToken":7,"progress":1}"#).unwrap();
+    assert_eq!(asides.recv().await, Some(Aside::Progress(progress)));
     assert!(matches!(
         world.notice().await,
         Notice::Changed(_, Listing::Tools)
@@ -45,6 +45,32 @@ async fn a_stream_brings_progress_notices_and_the_result() {
     assert_eq!(&*method, "notifications/message");
     assert_eq!(params.unwrap().get(), r#"{"level":"info","data":1}"#);
     assert_eq!(world.upstream.strays(), 2);
+}
+
+#[tokio::test]
+async fn log_messages_of_a_request_are_its_own_if_it_asked_for_them() {
+    let fake = calls(|seen| {
+        let message = |level: &str| {
+            format!(
+                "data: {{\"jsonrpc\":\"2.0\",\"method\":\"notifications/message\",\"params\":{{\"level\":\"{level}\"}}}}\n\n"
+            )
+        };
+        let told = ["debug", "error", "notice", "loud"].map(message).concat();
+        let mut reply = stream(&told);
+        reply.push(Step::Send(event(seen, "{}").into()));
+        closed(reply)
+    })
+    .await;
+    let mut world = World::of(&fake);
+    let (told, mut asides) = Asides::new(Some(Level::Notice));
+    let answer = world.upstream.send(call(), None, Some(told)).await;
+    assert!(answer.outcome.unwrap().is_ok());
+    let mut levels = Vec::new();
+    while let Ok(Aside::Message(params)) = asides.try_recv() {
+        levels.push(params.get().to_owned());
+    }
+    assert_eq!(levels, [r#"{"level":"error"}"#, r#"{"level":"notice"}"#]);
+    assert!(world.notices.try_recv().is_err());
 }
 
 #[tokio::test]
