@@ -159,7 +159,7 @@ pub struct State {
 }
 
 impl Audit {
-    /// The log of this account. Touches nothing until it is used or warmed.
+    /// The log of this account. Touches nothing until it is used.
     #[must_use]
     pub fn open(settings: AuditSettings) -> Self {
         Self(Arc::new(Handle(Writer::new(settings))))

@@ -32,7 +32,7 @@ use lines::Lines;
 use session::Session;
 
 pub use lines::LineLimit;
-pub use stdio::{Input, Output, stdio};
+pub use stdio::stdio;
 
 /// How many messages may wait for a host that does not read.
 const QUEUE: usize = 256;

@@ -6,6 +6,7 @@ use crate::audit::{
     AdmitError, Admitted, Agent, Call, Event, Outcome, OutcomeStatus, Receipt, RefusalReason,
 };
 use crate::login::Grant;
+use crate::name::ServerName;
 use crate::policy::{self, Decision, Permit, Refusal, Standing};
 use crate::random;
 use crate::upstream::{Answer, Asides, UpstreamError};
@@ -230,10 +231,7 @@ impl Gateway {
                  before you repeat it."
             );
         }
-        format!(
-            "The server \"{name}\" could not be used: {why}. The call did not run; other servers \
-             are not affected. Try again later, or ask chaperone__status."
-        )
+        not_used(name, &why)
     }
 
     pub(super) async fn record_refusal(
@@ -255,6 +253,14 @@ impl Gateway {
         };
         self.note(event).await;
     }
+}
+
+/// A server that was not reached: why, what did not happen, what to do.
+pub(super) fn not_used(server: &ServerName, why: &str) -> String {
+    format!(
+        "The server \"{server}\" could not be used: {why}. The call did not run; other servers are \
+         not affected. Try again later, or ask chaperone__status."
+    )
 }
 
 fn refused(act: &Act<'_>, refusal: Refusal, shown: bool) -> Refused {

@@ -13,7 +13,7 @@ use crate::wording::chain;
 use super::fault::Fault;
 use super::lane::Stage;
 use super::route::Route;
-use super::{Gateway, Host, Server};
+use super::{Gateway, Host, Server, act};
 
 /// A request whose server is not certain.
 #[derive(Clone, Copy)]
@@ -92,11 +92,7 @@ impl Gateway {
             Stage::Failed(why, _) => why,
             Stage::Idle | Stage::Running | Stage::Known => "it has not answered yet".into(),
         };
-        let text = format!(
-            "The server \"{server}\" could not be used: {why}. The call did not run; other servers \
-             are not affected. Try again later, or ask chaperone__status."
-        );
-        Fault::Unavailable(text.into())
+        Fault::Unavailable(act::not_used(server, &why).into())
     }
 }
 

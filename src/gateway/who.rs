@@ -3,9 +3,9 @@
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, MutexGuard, PoisonError};
 
-use crate::audit::{Event, RefusalReason};
+use crate::audit::Event;
 use crate::catalog::Changed;
-use crate::login::{Grant, SignInError, Snapshot};
+use crate::login::{Grant, NoGrant, SignInError, Snapshot};
 use crate::policy::Policy;
 use crate::wire::Raw;
 use crate::wording::chain;
@@ -28,9 +28,9 @@ impl Gateway {
 
     /// A session that ended twice while a call was on its way has ended.
     pub(super) async fn session_lost(&self, act: Act<'_>) -> Result<Raw, Fault> {
-        self.record_refusal(&act, None, RefusalReason::NotSignedIn)
-            .await;
-        Err(Fault::NotSignedIn(self.invitation().await.into()))
+        let why = NoGrant::Ended;
+        self.record_refusal(&act, None, late::reason(&why)).await;
+        Err(self.without(&why).await)
     }
 
     /// Starts the sign-in, or joins the one under way, and says how to go on.

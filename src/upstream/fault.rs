@@ -141,28 +141,13 @@ impl UpstreamError {
 
     /// Whether an attempt that ends like this takes no time, so that another is worth it.
     pub(super) fn is_told_at_once(&self) -> bool {
-        match self {
-            Self::Unreachable(ConnectFault::Refused) | Self::Interrupted(_) => true,
-            Self::Handshake(cause) => cause.is_told_at_once(),
-            Self::Unreachable(_)
-            | Self::Busy { .. }
-            | Self::NoEndpoint { .. }
-            | Self::Redirected { .. }
-            | Self::Rejected { .. }
-            | Self::Failed { .. }
-            | Self::Refused { .. }
-            | Self::Silent(_)
-            | Self::TooLarge
-            | Self::BadAnswer(_)
-            | Self::BadList(_)
-            | Self::NoGrant(_)
-            | Self::Revision(_)
-            | Self::Unauthorized(_)
-            | Self::Forbidden { .. }
-            | Self::Client(_)
-            | Self::Misdirected
-            | Self::Stopping => false,
+        if let Self::Handshake(cause) = self {
+            return cause.is_told_at_once();
         }
+        matches!(
+            self,
+            Self::Unreachable(ConnectFault::Refused) | Self::Interrupted(_)
+        )
     }
 
     /// Whether the trouble may end without anybody's doing, so that trying again by itself is of
@@ -194,27 +179,12 @@ impl UpstreamError {
 
     /// The same as the reason why a request was not even sent.
     pub(super) fn in_handshake(self) -> Self {
-        match self {
-            Self::Failed { .. }
-            | Self::Silent(_)
-            | Self::Interrupted(_)
-            | Self::TooLarge
-            | Self::BadAnswer(_)
-            | Self::Rejected { .. }
-            | Self::Refused { .. } => Self::Handshake(Arc::new(self)),
-            Self::Unreachable(_)
-            | Self::Handshake(_)
-            | Self::Revision(_)
-            | Self::NoGrant(_)
-            | Self::Unauthorized(_)
-            | Self::Forbidden { .. }
-            | Self::Busy { .. }
-            | Self::NoEndpoint { .. }
-            | Self::Redirected { .. }
-            | Self::BadList(_)
-            | Self::Client(_)
-            | Self::Misdirected
-            | Self::Stopping => self,
+        let is_of_calls =
+            self.may_have_run() || matches!(self, Self::Rejected { .. } | Self::Refused { .. });
+        if is_of_calls {
+            Self::Handshake(Arc::new(self))
+        } else {
+            self
         }
     }
 }

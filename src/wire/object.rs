@@ -123,7 +123,7 @@ impl<'a> Object<'a> {
                 let Range { start, end } = self.members[at].place;
                 [&source[..start], value.get(), &source[end..]].concat()
             }
-            (Some(at), None) => self.without(at),
+            (Some(_), None) => return self.without(&[key]),
             (None, Some(value)) => self.append(key, value),
             (None, None) => return self.source.clone(),
         })
@@ -154,15 +154,14 @@ impl<'a> Object<'a> {
         self.members.iter().find(|member| member.key == key)
     }
 
-    fn without(&self, skipped: usize) -> String {
+    /// The object without these members.
+    #[must_use]
+    pub fn without(&self, keys: &[&str]) -> Raw {
         let mut text = String::with_capacity(self.source.get().len());
         text.push('{');
-        let kept = self
-            .members
-            .iter()
-            .enumerate()
-            .filter(|(at, _)| *at != skipped);
-        for (nth, (_, member)) in kept.enumerate() {
+        let kept = self.members.iter();
+        let kept = kept.filter(|member| !keys.contains(&member.key.as_ref()));
+        for (nth, member) in kept.enumerate() {
             if nth > 0 {
                 text.push(',');
             }
@@ -171,7 +170,7 @@ impl<'a> Object<'a> {
             text.push_str(member.value.get());
         }
         text.push('}');
-        text
+        Raw::assembled(text)
     }
 
     fn append(&self, key: &str, value: &Raw) -> String {

@@ -79,15 +79,6 @@ impl Raw {
         }
     }
 
-    /// The object without a member; anything else stays as it is.
-    #[must_use]
-    pub fn without(&self, key: &str) -> Self {
-        match Object::of(self, &[]) {
-            Ok(object) if object.get(key).is_some() => object.with(key, None),
-            Ok(_) | Err(_) => self.clone(),
-        }
-    }
-
     /// Whether it is an object without members.
     #[must_use]
     pub fn is_empty_object(&self) -> bool {
@@ -149,11 +140,6 @@ impl List {
             text: format!("{{{}:[", quoted(key)),
             empty: true,
         }
-    }
-
-    /// Makes room for as many bytes more.
-    pub fn reserve(&mut self, bytes: usize) {
-        self.text.reserve(bytes);
     }
 
     /// Adds an item.

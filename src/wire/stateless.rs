@@ -70,9 +70,7 @@ pub fn terms(params: &Raw) -> Result<Option<Terms>, TermsError> {
     let level = level.map(|level| Level::parse(&level).ok_or(TermsError::Lacks(LEVEL)));
     let level = level.transpose()?;
     let client = said.get(CLIENT).cloned();
-    let rest = [VERSION, CAPABILITIES, CLIENT, LEVEL]
-        .into_iter()
-        .fold(meta.clone(), |meta, key| meta.without(key));
+    let rest = said.without(&[VERSION, CAPABILITIES, CLIENT, LEVEL]);
     let params = if rest.is_empty_object() {
         outer.with("_meta", None)
     } else {

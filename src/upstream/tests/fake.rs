@@ -14,7 +14,7 @@ use crate::config::{NetworkConfig, ServerAuth, ServerConfig};
 use crate::login::{Grant, Session};
 use crate::name::ServerName;
 use crate::stop::Tasks;
-use crate::upstream::{Http, Notice, Upstream};
+use crate::upstream::{Http, Notice, Upstream, UpstreamError};
 use crate::wire::{Message, Raw};
 
 /// One HTTP request as it arrived.
@@ -345,6 +345,21 @@ impl World {
     }
 
     /// The next notice.
+    /// The result of a call that is answered.
+    pub(super) async fn answered(&self) -> Raw {
+        let answer = self.upstream.send(call(), None, None).await;
+        answer.outcome.unwrap().unwrap()
+    }
+
+    /// Why a call has no answer.
+    pub(super) async fn failed(&self) -> UpstreamError {
+        self.upstream
+            .send(call(), None, None)
+            .await
+            .outcome
+            .unwrap_err()
+    }
+
     pub(super) async fn notice(&mut self) -> Notice {
         let next = self.notices.recv();
         tokio::time::timeout(Duration::from_secs(10), next)

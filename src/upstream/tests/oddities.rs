@@ -212,12 +212,7 @@ async fn silence_ends_with_the_deadline_and_the_server_is_told() {
     let mut config = config(fake.address);
     config.call_timeout = Duration::from_millis(300);
     let world = World::with(config, []);
-    let error = world
-        .upstream
-        .send(call(), None, None)
-        .await
-        .outcome
-        .unwrap_err();
+    let error = world.failed().await;
     assert_eq!(error.to_string(), "the server did not answer within 0.3 s");
     assert!(error.may_have_run());
     let cancelled = fake
@@ -251,20 +246,8 @@ async fn dropping_a_call_withdraws_it() {
 async fn a_finished_call_is_not_withdrawn() {
     let fake = Fake::start(|_| None).await;
     let world = World::of(&fake);
-    world
-        .upstream
-        .send(call(), None, None)
-        .await
-        .outcome
-        .unwrap()
-        .unwrap();
-    world
-        .upstream
-        .send(call(), None, None)
-        .await
-        .outcome
-        .unwrap()
-        .unwrap();
+    world.answered().await;
+    world.answered().await;
     assert_eq!(fake.of("notifications/cancelled").len(), 0);
 }
 
@@ -287,13 +270,7 @@ async fn a_slow_call_does_not_delay_others() {
     let quick = async {
         fake.wait_for("tools/call", 1).await;
         for _ in 0..5 {
-            world
-                .upstream
-                .send(call(), None, None)
-                .await
-                .outcome
-                .unwrap()
-                .unwrap();
+            world.answered().await;
         }
         go.notify_one();
     };
@@ -318,12 +295,7 @@ async fn nothing_there_is_said_to_be_so() {
     let address = fake.address;
     fake.stop().await;
     let world = World::with(config(address), []);
-    let error = world
-        .upstream
-        .send(call(), None, None)
-        .await
-        .outcome
-        .unwrap_err();
+    let error = world.failed().await;
     assert!(
         matches!(error, UpstreamError::Unreachable(ConnectFault::Refused)),
         "{error:?}"
@@ -351,12 +323,7 @@ async fn an_unknown_name_and_a_server_without_tls_are_told_apart() {
         let mut config = config(fake.address);
         config.url = url.parse().unwrap();
         let world = World::with(config, []);
-        let error = world
-            .upstream
-            .send(call(), None, None)
-            .await
-            .outcome
-            .unwrap_err();
+        let error = world.failed().await;
         assert!(chain(&error).contains(expected), "{}", chain(&error));
     }
 }

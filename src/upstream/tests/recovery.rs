@@ -30,13 +30,7 @@ async fn a_server_that_was_wanted_is_found_when_it_comes_back() {
     }
     assert!(back.elapsed() < Duration::from_secs(5));
     assert!(matches!(world.upstream.health(), Health::Up { .. }));
-    world
-        .upstream
-        .send(call(), None, None)
-        .await
-        .outcome
-        .unwrap()
-        .unwrap();
+    world.answered().await;
     assert_eq!(fake.of("initialize").len(), 1);
 }
 
@@ -45,20 +39,9 @@ async fn a_server_that_restarts_between_calls_is_found_again() {
     let fake = Fake::start(|_| None).await;
     let address = fake.address;
     let world = World::of(&fake);
-    world
-        .upstream
-        .send(call(), None, None)
-        .await
-        .outcome
-        .unwrap()
-        .unwrap();
+    world.answered().await;
     fake.stop().await;
-    let error = world
-        .upstream
-        .send(call(), None, None)
-        .await
-        .outcome
-        .unwrap_err();
+    let error = world.failed().await;
     // The kept connection may be found broken before anything is written on it, or after.
     let expected = matches!(
         error,
@@ -86,13 +69,7 @@ async fn a_server_that_ends_is_missed_through_its_stream_and_found_when_it_is_ba
     let fake = Fake::start(quiet).await;
     let address = fake.address;
     let mut world = World::of(&fake);
-    world
-        .upstream
-        .send(call(), None, None)
-        .await
-        .outcome
-        .unwrap()
-        .unwrap();
+    world.answered().await;
     fake.wait_for("GET", 1).await;
     fake.stop().await;
     let begun = Instant::now();
@@ -116,20 +93,10 @@ async fn while_a_server_is_away_calls_fail_at_once_with_the_reason() {
     let address = fake.address;
     fake.stop().await;
     let world = World::with(config(address), []);
-    let first = world
-        .upstream
-        .send(call(), None, None)
-        .await
-        .outcome
-        .unwrap_err();
+    let first = world.failed().await;
     let begun = Instant::now();
     for _ in 0..100 {
-        let next = world
-            .upstream
-            .send(call(), None, None)
-            .await
-            .outcome
-            .unwrap_err();
+        let next = world.failed().await;
         assert_eq!(chain(&next), chain(&first));
     }
     assert!(begun.elapsed() < Duration::from_millis(900));
@@ -143,13 +110,7 @@ async fn meanwhile<T>(other: impl Future<Output = T>) -> (T, Duration) {
     let bright = async {
         let begun = Instant::now();
         for _ in 0..20 {
-            world
-                .upstream
-                .send(call(), None, None)
-                .await
-                .outcome
-                .unwrap()
-                .unwrap();
+            world.answered().await;
         }
         begun.elapsed()
     };
@@ -213,13 +174,7 @@ async fn giving_up_a_first_request_does_not_cost_the_next_one_its_session() {
         _ = fake.wait_for("initialize", 1) => {}
     }
     gate.notify_one();
-    world
-        .upstream
-        .send(call(), None, None)
-        .await
-        .outcome
-        .unwrap()
-        .unwrap();
+    world.answered().await;
     assert_eq!(fake.of("initialize").len(), 1);
     assert_eq!(fake.of("tools/call").len(), 1);
 }
@@ -228,13 +183,7 @@ async fn giving_up_a_first_request_does_not_cost_the_next_one_its_session() {
 async fn stopping_ends_every_task() {
     let fake = Fake::start(|seen| (seen.verb == "GET").then(|| held(stream("")))).await;
     let world = World::of(&fake);
-    world
-        .upstream
-        .send(call(), None, None)
-        .await
-        .outcome
-        .unwrap()
-        .unwrap();
+    world.answered().await;
     fake.wait_for("GET", 1).await;
     world.upstream.close().await;
     assert!(world.tasks.finish(Duration::from_secs(1)).await);

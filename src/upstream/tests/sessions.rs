@@ -69,13 +69,7 @@ async fn connections_are_kept_and_used_again() {
     let fake = Fake::start(|_| None).await;
     let world = World::of(&fake);
     for _ in 0..10 {
-        world
-            .upstream
-            .send(call(), None, None)
-            .await
-            .outcome
-            .unwrap()
-            .unwrap();
+        world.answered().await;
     }
     let connections = fake
         .of("tools/call")
@@ -140,12 +134,7 @@ async fn an_unknown_revision_is_a_clear_error_and_nothing_is_called() {
     })
     .await;
     let world = World::of(&fake);
-    let error = world
-        .upstream
-        .send(call(), None, None)
-        .await
-        .outcome
-        .unwrap_err();
+    let error = world.failed().await;
     assert!(matches!(&error, UpstreamError::Revision(said) if &**said == "1999-01-01"));
     assert!(!error.may_have_run());
     assert_eq!(fake.of("tools/call").len(), 0);
@@ -170,12 +159,7 @@ async fn a_failing_handshake_means_that_the_call_did_not_run() {
         let fake =
             Fake::start(move |seen| (seen.method() == "initialize").then(|| reply.clone())).await;
         let world = World::of(&fake);
-        let error = world
-            .upstream
-            .send(call(), None, None)
-            .await
-            .outcome
-            .unwrap_err();
+        let error = world.failed().await;
         assert!(
             chain(&error).contains(phrase),
             "{} / {phrase}",
@@ -190,23 +174,12 @@ async fn a_failing_handshake_means_that_the_call_did_not_run() {
 async fn closing_deletes_the_session_and_nothing_is_sent_afterwards() {
     let fake = Fake::start(|_| None).await;
     let world = World::of(&fake);
-    world
-        .upstream
-        .send(call(), None, None)
-        .await
-        .outcome
-        .unwrap()
-        .unwrap();
+    world.answered().await;
     world.upstream.close().await;
     let deleted = fake.of("DELETE").pop().unwrap();
     assert_eq!(deleted.header("mcp-session-id"), Some("first"));
     let before = fake.seen().len();
-    let error = world
-        .upstream
-        .send(call(), None, None)
-        .await
-        .outcome
-        .unwrap_err();
+    let error = world.failed().await;
     assert!(matches!(error, UpstreamError::Stopping));
     assert_eq!(fake.seen().len(), before);
 }
@@ -215,13 +188,7 @@ async fn closing_deletes_the_session_and_nothing_is_sent_afterwards() {
 async fn closing_waits_no_longer_than_a_second_for_a_silent_server() {
     let fake = Fake::start(|seen| (seen.verb == "DELETE").then(|| held(Vec::new()))).await;
     let world = World::of(&fake);
-    world
-        .upstream
-        .send(call(), None, None)
-        .await
-        .outcome
-        .unwrap()
-        .unwrap();
+    world.answered().await;
     let begun = tokio::time::Instant::now();
     world.upstream.close().await;
     assert!(begun.elapsed().as_millis() < 1900);

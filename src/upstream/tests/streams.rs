@@ -85,13 +85,7 @@ async fn the_servers_own_requests_are_answered_so_that_it_does_not_wait() {
     })
     .await;
     let world = World::of(&fake);
-    world
-        .upstream
-        .send(call(), None, None)
-        .await
-        .outcome
-        .unwrap()
-        .unwrap();
+    world.answered().await;
     let replies = fake.wait_for("POST", 5).await;
     let bodies: Vec<&str> = replies.iter().map(|seen| seen.body.as_str()).collect();
     assert!(
@@ -143,12 +137,7 @@ async fn a_stream_that_cannot_be_taken_up_leaves_the_outcome_open() {
     ] {
         let fake = calls(move |_| closed(stream(begin))).await;
         let world = World::of(&fake);
-        let error = world
-            .upstream
-            .send(call(), None, None)
-            .await
-            .outcome
-            .unwrap_err();
+        let error = world.failed().await;
         assert!(
             matches!(error, UpstreamError::Interrupted(_)),
             "{begin:?}: {error}"
@@ -167,12 +156,7 @@ async fn a_stream_that_always_breaks_is_given_up() {
     })
     .await;
     let world = World::of(&fake);
-    let error = world
-        .upstream
-        .send(call(), None, None)
-        .await
-        .outcome
-        .unwrap_err();
+    let error = world.failed().await;
     assert!(
         matches!(error, UpstreamError::Interrupted(None)),
         "{error:?}"
@@ -194,12 +178,7 @@ async fn an_event_of_a_gibibyte_is_bounded() {
         })
         .await;
         let world = World::of(&fake);
-        let error = world
-            .upstream
-            .send(call(), None, None)
-            .await
-            .outcome
-            .unwrap_err();
+        let error = world.failed().await;
         assert!(matches!(error, UpstreamError::TooLarge), "{error}");
     }
 }
@@ -214,12 +193,7 @@ async fn endless_comments_are_bounded() {
     })
     .await;
     let world = World::of(&fake);
-    let error = world
-        .upstream
-        .send(call(), None, None)
-        .await
-        .outcome
-        .unwrap_err();
+    let error = world.failed().await;
     assert!(matches!(error, UpstreamError::TooLarge), "{error}");
 }
 
@@ -234,13 +208,7 @@ async fn a_connection_is_used_again_after_a_stream_that_ends_well() {
     .await;
     let world = World::of(&fake);
     for _ in 0..5 {
-        world
-            .upstream
-            .send(call(), None, None)
-            .await
-            .outcome
-            .unwrap()
-            .unwrap();
+        world.answered().await;
     }
     let last = fake.of("tools/call").pop().unwrap().connection;
     assert!(last <= 1, "{last}");
