@@ -3,9 +3,9 @@
 //! In durability `strict` a thread of its own commits, because a commit waits for the disk; what
 //! arrives meanwhile goes into the next one. In durability `process` a commit is over sooner than
 //! another thread wakes up, so whoever comes first commits for all, on the spot; the thread is
-//! called when somebody else holds the log, and when there are many calls to be dealt with. It also does what nobody should wait for: opening,
-//! signing what was left unsigned for a second, looking after dead processes, and sending off
-//! chores. With nothing to do it sleeps without waking.
+//! called when somebody else holds the log, and when there are many calls to be dealt with. It also
+//! does what nobody should wait for: opening, signing what was left unsigned for a second, looking
+//! after dead processes, and sending off chores. With nothing to do it sleeps without waking.
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError, TryLockError};

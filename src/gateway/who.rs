@@ -108,7 +108,7 @@ impl Gateway {
         self.parts.session.snapshot()
     }
 
-    /// The policy in force, with a document that changed on record before anything is decided on it.
+    /// The policy in force. Whoever sees first that the document changed waits until that is on record.
     pub(super) async fn policy(&self) -> Arc<Policy> {
         let (policy, loaded) = self.look_at_policy();
         if let Some(loaded) = loaded {

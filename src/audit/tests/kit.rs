@@ -42,6 +42,7 @@ pub struct Secrets {
     locked: AtomicBool,
     silent: Mutex<bool>,
     spoke: Condvar,
+    kept: Condvar,
     reads: AtomicUsize,
 }
 
@@ -67,6 +68,19 @@ impl Secrets {
     pub fn put(&self, field: &str, value: &[u8]) {
         let mut fields = self.fields.lock().unwrap();
         fields.insert(field.to_owned(), value.to_vec());
+        self.kept.notify_all();
+    }
+
+    /// Blocks until a field is there; the log's own threads write it.
+    pub fn wait_for(&self, field: &str) {
+        let fields = self.fields.lock().unwrap();
+        let missing = |fields: &mut BTreeMap<String, Vec<u8>>| !fields.contains_key(field);
+        let patience = Duration::from_secs(5);
+        let (_fields, late) = self
+            .kept
+            .wait_timeout_while(fields, patience, missing)
+            .unwrap();
+        assert!(!late.timed_out(), "{field} is not written");
     }
 
     pub fn get(&self, field: &str) -> Option<Vec<u8>> {
