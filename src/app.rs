@@ -15,7 +15,7 @@ use crate::login::{BeginSession, Session};
 use crate::paths::Paths;
 use crate::principal::Identity;
 use crate::stop::Tasks;
-use crate::upstream::{Http, HttpSetupError, Upstream};
+use crate::upstream::{Eras, Http, HttpSetupError, Upstream};
 use crate::wording::chain;
 
 /// All parts of the program, ready to use; none has touched network, keychain or log.
@@ -119,6 +119,7 @@ fn gateway(
     let (told, notices) = mpsc::unbounded_channel();
     let prepared = config.map_err(Unusable::from).and_then(|config| {
         let http = Http::new(&config.network)?;
+        let eras = Eras::kept_in(paths.servers_dir(), Arc::new(SystemClock::new()));
         let upstream = |server: &config::ServerConfig| {
             Upstream::new(
                 server.clone(),
@@ -126,6 +127,7 @@ fn gateway(
                 session.clone(),
                 told.clone(),
                 tasks,
+                &eras,
             )
         };
         let servers = config

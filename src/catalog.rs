@@ -47,6 +47,9 @@ pub struct RawLists {
     pub resources: Vec<Raw>,
     /// `resources/templates/list`
     pub templates: Vec<Raw>,
+    /// Whether the server takes requests that stand alone, with heads that repeat parameters.
+    #[serde(default)]
+    pub alone: bool,
 }
 
 /// Which lists are other than before.

@@ -33,7 +33,7 @@ use crate::login::{Audience, Session, Snapshot};
 use crate::name::ServerName;
 use crate::paths::Paths;
 use crate::stop::Tasks;
-use crate::upstream::{Notice, Upstream};
+use crate::upstream::{Along, Notice, Upstream};
 use crate::wire::{Raw, method};
 use crate::wording::chain;
 
@@ -154,6 +154,10 @@ impl Gateway {
     /// Takes a host in: it is told of changes from now on, and its session is on record.
     pub async fn welcome(&self, host: &Host) {
         self.hosts().push(host.clone());
+        let abilities = host.abilities();
+        for server in &self.parts.servers {
+            server.upstream.serve(&abilities);
+        }
         let agent = host.agent();
         self.note(Event::Started { agent }).await;
     }
@@ -218,17 +222,35 @@ impl Gateway {
             self.want_level(host, level);
         }
         let mut act = Box::pin(self.route(host, method, params)).await?; // which
+        let along = self.along(host, &act, asides);
         for _attempt in 0..2 {
             let grant = self.standing(&act).await?; // who
             let permit = self.permit(&act, &grant).await?; // may they
             match self.admit(act, permit, &grant).await? {
                 act::Admission::Go(going) => {
-                    return Box::pin(self.perform(*going, grant, asides)).await;
+                    return Box::pin(self.perform(*going, grant, along)).await;
                 }
                 act::Admission::Again(same) => act = same,
             }
         }
         self.session_lost(act).await
+    }
+
+    /// What goes along with a use: what the host can do for the server, and wants to hear of it.
+    fn along(&self, host: &Host, act: &act::Act<'_>, asides: Option<Asides>) -> Along {
+        let abilities = host.abilities();
+        act.server.upstream.serve(&abilities);
+        let level = match &asides {
+            Some(asides) if host.is_alone() => asides.level(),
+            Some(_) | None if host.is_alone() => None,
+            Some(_) | None => self.level_in_session(),
+        };
+        Along {
+            asides,
+            abilities,
+            level,
+            mirrors: Arc::clone(&act.route.mirrors),
+        }
     }
 
     /// Ends the sessions with hosts and servers, and closes the record; a second or two at most.

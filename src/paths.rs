@@ -53,6 +53,12 @@ impl Paths {
         self.data_dir.join("locks").join(format!("{name}.lock"))
     }
 
+    /// The directory of what is known of servers, whoever is signed in.
+    #[must_use]
+    pub fn servers_dir(&self) -> PathBuf {
+        self.data_dir.join("servers")
+    }
+
     /// The directory of the catalogue cache.
     #[must_use]
     pub fn catalog_dir(&self) -> PathBuf {

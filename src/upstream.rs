@@ -1,9 +1,11 @@
-//! Do it: one session with each server, over streamable HTTP (MCP 2025-03-26 to 2025-11-25).
+//! Do it: one connection with each server, over streamable HTTP, in whichever way it speaks: in a
+//! session (MCP 2025-03-26 to 2025-11-25) or in requests that stand alone (2026-07-28).
 //!
-//! A session is opened when something is first wanted of the server, found again when the server
-//! has forgotten it, and looked for while the server is away. What a policy allowed and the record
-//! holds ([`Admitted`]) is sent once; it is sent again only after an answer that proves that it was
-//! not carried out (401, or 404 for the session). Which requests are allowed, what their
+//! How a server is spoken to is found out when something is first wanted of it, and remembered. A
+//! session is opened then, found again when the server has forgotten it, and looked for while the
+//! server is away. What a policy allowed and the record holds ([`Admitted`]) is sent once; it is sent
+//! again only after an answer that proves that it was not carried out (401, 404 for the session, an
+//! unknown revision), or where it changes nothing. Which requests are allowed, what their
 //! parameters mean and who hears of an answer is decided elsewhere.
 
 mod asides;
@@ -12,6 +14,8 @@ mod backoff;
 mod body;
 mod deadline;
 mod dial;
+mod discover;
+mod era;
 mod exchange;
 mod fault;
 mod follow;
@@ -23,11 +27,12 @@ mod listen;
 mod pages;
 mod scrub;
 mod sse;
+mod subscribe;
 mod unasked;
 
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, OnceLock};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::{Semaphore, mpsc};
@@ -37,13 +42,16 @@ use crate::config::ServerConfig;
 use crate::login::{Audience, Grant, Session};
 use crate::name::ServerName;
 use crate::stop::Tasks;
-use crate::wire::Raw;
+use crate::wire::level::Level;
+use crate::wire::mirror::Mirror;
+use crate::wire::{Abilities, Raw};
 
 use ask::Ask;
 use deadline::Deadline;
 use head::Trace;
 
 pub use asides::{Aside, Asides};
+pub use era::Eras;
 pub use fault::{BadAnswer, BadList, Broken, ConnectFault, Said, UpstreamError};
 pub use http::{ClientError, Http, HttpSetupError};
 
@@ -83,6 +91,19 @@ pub enum Notice {
     },
 }
 
+/// What goes along with a request.
+#[derive(Debug, Clone, Default)]
+pub struct Along {
+    /// Who hears what is told on the way.
+    pub asides: Option<Asides>,
+    /// What the host can do that the request is for.
+    pub abilities: Abilities,
+    /// From which level on log messages of the request are wanted.
+    pub level: Option<Level>,
+    /// The parameters that the tool wants repeated in the head.
+    pub mirrors: Arc<[Mirror]>,
+}
+
 /// How a sent request ended.
 #[derive(Debug)]
 pub struct Answer {
@@ -92,6 +113,8 @@ pub struct Answer {
     pub bytes_out: u64,
     /// `Ok(Ok(result))`, `Ok(Err(error object))`, or no usable answer.
     pub outcome: Result<Result<Raw, Raw>, UpstreamError>,
+    /// Whether it was sent as one that stands alone, and the answer is of that revision.
+    pub alone: bool,
 }
 
 /// What `status` shows.
@@ -124,6 +147,9 @@ struct Inner {
     session: Session,
     notices: mpsc::UnboundedSender<Notice>,
     tasks: Tasks,
+    memory: era::Memory,
+    abilities: Mutex<Abilities>,
+    subscriptions: subscribe::Subscriptions,
     dial: Mutex<dial::Dial>,
     /// Requests are numbered through all sessions, so that no late answer meets another request.
     last_id: AtomicU64,
@@ -140,6 +166,19 @@ impl Upstream {
         session: Session,
         notices: mpsc::UnboundedSender<Notice>,
         tasks: &Tasks,
+        eras: &Eras,
+    ) -> Self {
+        let memory = eras.of(&config.name, &config.url);
+        Self::remembering(config, http, session, notices, tasks, memory)
+    }
+
+    fn remembering(
+        config: ServerConfig,
+        http: Http,
+        session: Session,
+        notices: mpsc::UnboundedSender<Notice>,
+        tasks: &Tasks,
+        memory: era::Memory,
     ) -> Self {
         let audience = Audience {
             id: config.audience.clone(),
@@ -153,6 +192,9 @@ impl Upstream {
             session,
             notices,
             tasks: tasks.child(),
+            memory,
+            abilities: Mutex::default(),
+            subscriptions: subscribe::Subscriptions::default(),
             dial: Mutex::default(),
             last_id: AtomicU64::new(0),
             strays: AtomicU64::new(0),
@@ -167,6 +209,24 @@ impl Upstream {
     #[must_use]
     pub fn name(&self) -> &ServerName {
         &self.inner.config.name
+    }
+
+    /// Takes note of what the host can do, and never forgets any of it; the server is told no more
+    /// than that.
+    pub fn serve(&self, abilities: &Abilities) {
+        let mut known = self.inner.known_abilities();
+        if *known == *abilities {
+            return;
+        }
+        if let Some(grown) = known.grown_by(abilities) {
+            *known = grown;
+        }
+    }
+
+    /// Whether the server takes requests that stand alone, as far as that is known now.
+    #[must_use]
+    pub fn is_alone(&self) -> bool {
+        self.inner.current().is_some_and(|link| link.is_alone())
     }
 
     /// How it stands with the server.
@@ -200,14 +260,10 @@ impl Upstream {
         &self,
         admitted: Admitted,
         grant: Option<&Arc<Grant>>,
-        asides: Option<Asides>,
+        along: Along,
     ) -> Answer {
         if admitted.permit().server() != self.name() {
-            return Answer {
-                http_status: None,
-                bytes_out: 0,
-                outcome: Err(UpstreamError::Misdirected),
-            };
+            return Answer::of(UpstreamError::Misdirected);
         }
         let call = admitted.call();
         let ask = Ask {
@@ -217,7 +273,7 @@ impl Upstream {
                 request_id: &call.request_id,
                 context: &call.trace,
             },
-            asides: asides.as_ref(),
+            along: &along,
             deadline: Deadline::after(self.inner.config.call_timeout),
         };
         self.inner.ask(ask, grant.cloned()).await
@@ -226,6 +282,18 @@ impl Upstream {
     /// Deletes the session at the server, a second at most. Nothing is sent afterwards.
     pub async fn close(&self) {
         self.inner.hang_up().await;
+    }
+}
+
+impl Answer {
+    /// Nothing was sent, and why.
+    fn of(error: UpstreamError) -> Self {
+        Self {
+            http_status: None,
+            bytes_out: 0,
+            outcome: Err(error),
+            alone: false,
+        }
     }
 }
 
@@ -246,9 +314,32 @@ impl fmt::Debug for Inner {
     }
 }
 
+#[cfg(test)]
+impl Upstream {
+    fn remembered(&self) -> Option<era::Era> {
+        self.inner.memory.era()
+    }
+
+    fn forget_connection(&self) {
+        let link = self.inner.current();
+        self.inner.doubt(&link.unwrap());
+    }
+}
+
 impl Inner {
     fn next_id(&self) -> u64 {
         self.last_id.fetch_add(1, Ordering::Relaxed) + 1
+    }
+
+    fn known_abilities(&self) -> MutexGuard<'_, Abilities> {
+        self.abilities
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What the host can do.
+    fn abilities(&self) -> Abilities {
+        self.known_abilities().clone()
     }
 
     async fn client(&self) -> Result<&reqwest::Client, UpstreamError> {

@@ -5,17 +5,20 @@
 //! is read strictly by [`object::Object`], which also replaces single members without touching the
 //! rest. Nothing here waits, logs or knows a server.
 
+pub mod abilities;
 pub mod code;
 pub mod leap;
 pub mod level;
 pub mod message;
 pub mod method;
+pub mod mirror;
 pub mod object;
 pub mod raw;
 pub mod revision;
 pub mod stateless;
 pub mod trace;
 
+pub use abilities::Abilities;
 pub use message::{Id, Malformed, Message, Notification, Request, Response};
 pub use object::Object;
 pub use raw::Raw;

@@ -1,8 +1,10 @@
 //! One server's definitions, read as far as names and places need it.
 
 use std::borrow::Cow;
+use std::sync::Arc;
 
 use crate::name::{ExposedName, ServerName, ToolName};
+use crate::wire::mirror::{self, Mirror};
 use crate::wire::{Object, Raw};
 
 use super::{Lists, RawLists, texts};
@@ -25,6 +27,8 @@ pub struct Tool {
     pub definition: Raw,
     /// The server's description, for searching.
     pub description: Box<str>,
+    /// The parameters that the server wants repeated in the head of a request.
+    pub mirrors: Arc<[Mirror]>,
 }
 
 /// A prompt.
@@ -64,29 +68,17 @@ pub(super) fn read(server: &ServerName, raw: &RawLists, limit: usize) -> Lists {
         prompts: visible(&raw.prompts, &mut dropped, &mut cleaned),
         resources: visible(&raw.resources, &mut dropped, &mut cleaned),
         templates: visible(&raw.templates, &mut dropped, &mut cleaned),
+        alone: raw.alone,
     };
-    let mut named = |raws: &[Raw]| -> Vec<Named> {
-        raws.iter()
-            .filter_map(|raw| keep(read_named(server, raw, limit), &mut dropped))
-            .collect()
-    };
-    let tools = named(&raw.tools)
-        .into_iter()
-        .map(|(name, exposed, definition, description)| Tool {
-            name,
-            exposed,
-            definition,
-            description,
-        });
-    let tools = tools.collect();
-    let prompts = named(&raw.prompts).into_iter();
-    let prompts = prompts.map(|(name, exposed, definition, _)| Prompt {
-        name,
-        exposed,
-        definition,
-    });
-    let prompts = prompts.collect();
-    let mut placed = |raws: &[Raw], key| -> std::sync::Arc<[Resource]> {
+    let tools = raw.tools.iter();
+    let tools = tools.map(|tool| read_tool(server, tool, limit, raw.alone));
+    let tools = tools.filter_map(|tool| keep(tool, &mut dropped)).collect();
+    let prompts = raw.prompts.iter();
+    let prompts = prompts.map(|prompt| read_prompt(server, prompt, limit));
+    let prompts = prompts
+        .filter_map(|prompt| keep(prompt, &mut dropped))
+        .collect();
+    let mut placed = |raws: &[Raw], key| -> Arc<[Resource]> {
         raws.iter()
             .filter_map(|raw| keep(read_placed(raw, key), &mut dropped))
             .collect()
@@ -142,21 +134,44 @@ fn keep<T>(item: Result<T, Dropped>, dropped: &mut Vec<Dropped>) -> Option<T> {
     item.map_err(|reason| dropped.push(reason)).ok()
 }
 
-type Named = (ToolName, ExposedName, Raw, Box<str>);
-
-fn read_named(server: &ServerName, raw: &Raw, limit: usize) -> Result<Named, Dropped> {
+/// Where requests stand alone, a tool whose headers cannot be sent cannot be called.
+fn read_tool(server: &ServerName, raw: &Raw, limit: usize, alone: bool) -> Result<Tool, Dropped> {
     let object = open(raw)?;
-    let name = text(&object, "name")?;
+    let (name, exposed) = read_name(server, &object, limit)?;
+    let mirrors = match mirror::of(raw) {
+        Ok(mirrors) => mirrors,
+        Err(why) if alone => return Err(drop_it(name.as_str(), &why.to_string())),
+        Err(_) => Vec::new(),
+    };
+    let description = object.string("description").ok().flatten();
+    Ok(Tool {
+        definition: object.with("name", Some(&Raw::string(exposed.as_str()))),
+        description: description.unwrap_or_default().into(),
+        mirrors: mirrors.into(),
+        name,
+        exposed,
+    })
+}
+
+fn read_prompt(server: &ServerName, raw: &Raw, limit: usize) -> Result<Prompt, Dropped> {
+    let object = open(raw)?;
+    let (name, exposed) = read_name(server, &object, limit)?;
+    Ok(Prompt {
+        definition: object.with("name", Some(&Raw::string(exposed.as_str()))),
+        name,
+        exposed,
+    })
+}
+
+fn read_name(
+    server: &ServerName,
+    object: &Object<'_>,
+    limit: usize,
+) -> Result<(ToolName, ExposedName), Dropped> {
+    let name = text(object, "name")?;
     let tool = ToolName::parse(&name).map_err(|error| drop_it(&name, &error.to_string()))?;
     let exposed = ExposedName::join(server, &tool, limit);
-    let definition = object.with("name", Some(&Raw::string(exposed.as_str())));
-    let description = object
-        .string("description")
-        .ok()
-        .flatten()
-        .unwrap_or_default()
-        .into();
-    Ok((tool, exposed, definition, description))
+    Ok((tool, exposed))
 }
 
 fn read_placed(raw: &Raw, key: &'static str) -> Result<Resource, Dropped> {

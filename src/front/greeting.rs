@@ -1,5 +1,7 @@
 //! The answer to `initialize`, from memory.
 
+use std::sync::Arc;
+
 use rmcp::model::{
     Implementation, InitializeResult, PromptsCapability, ProtocolVersion, ResourcesCapability,
     ServerCapabilities, ToolsCapability,
@@ -7,8 +9,9 @@ use rmcp::model::{
 
 use crate::audit::Agent;
 use crate::gateway::Fault;
+use crate::gateway::host::Sender;
 use crate::wire::object::ObjectError;
-use crate::wire::{Object, Raw, revision};
+use crate::wire::{Abilities, Object, Raw, revision};
 use crate::wording::visible;
 
 use super::reply;
@@ -24,20 +27,20 @@ pub(super) const INSTRUCTIONS: &str = "chaperone stands in front of your company
 #[derive(Debug)]
 pub(super) struct Hello {
     revision: &'static str,
-    /// Its name, if it gave one.
-    pub(super) agent: Option<Agent>,
+    /// What it says of itself.
+    pub(super) host: Sender,
 }
 
 impl Hello {
     /// Reads the parameters of `initialize`. A host that names no revision gets the newest.
     pub(super) fn read(params: &Raw) -> Result<Self, Fault> {
         let unreadable = |error: ObjectError| Fault::BadParams(error.to_string().into());
-        let params = Object::of(params, &["protocolVersion", "clientInfo"]);
+        let params = Object::of(params, &["protocolVersion", "clientInfo", "capabilities"]);
         let params = params.map_err(unreadable)?;
         let asked = params.string("protocolVersion").map_err(unreadable)?;
         Ok(Self {
             revision: revision::negotiate(&asked.unwrap_or_default()),
-            agent: params.get("clientInfo").and_then(agent),
+            host: sender(params.get("clientInfo"), params.get("capabilities")),
         })
     }
 
@@ -91,9 +94,17 @@ fn prompts() -> PromptsCapability {
     prompts
 }
 
+/// What a host says of itself, in a session or with one request.
+pub(super) fn sender(client: Option<&Raw>, capabilities: Option<&Raw>) -> Sender {
+    Sender {
+        agent: Arc::new(client.and_then(agent).unwrap_or_default()),
+        abilities: capabilities.map(Abilities::of).unwrap_or_default(),
+    }
+}
+
 /// `name/version` of `clientInfo`, fit to be recorded and shown. What cannot be read is left out:
 /// it is said by the host of itself and proves nothing.
-pub(super) fn agent(host: &Raw) -> Option<Agent> {
+fn agent(host: &Raw) -> Option<Agent> {
     let host = Object::of(host, &["name", "version"]).ok()?;
     let name = host.string("name").ok()??;
     let version = host.string("version").ok().flatten();

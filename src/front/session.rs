@@ -11,6 +11,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::audit::Agent;
+use crate::gateway::host::Sender;
 use crate::gateway::{Aside, Asides, Fault, Host};
 use crate::stop::Tasks;
 use crate::wire::level::Level;
@@ -40,7 +41,7 @@ enum Manner {
     /// As one of the host's session.
     InSession,
     /// As one that stands alone, of this sender, with log messages from a level on.
-    Alone(Agent, Option<Level>),
+    Alone(Sender, Option<Level>),
 }
 
 impl<B: Backend> Session<B> {
@@ -186,8 +187,7 @@ impl<B: Backend> Session<B> {
 
     /// A request that stands alone: nothing is taken from those before it.
     fn asked_alone(self: &Arc<Self>, request: Request, terms: &Terms) -> Option<Response> {
-        let sender = terms.client.as_ref().and_then(greeting::agent);
-        let sender = sender.unwrap_or_default();
+        let sender = greeting::sender(terms.client.as_ref(), Some(&terms.capabilities));
         if !self.host.is_introduced() {
             self.host.introduce(sender.clone());
         }
@@ -204,7 +204,7 @@ impl<B: Backend> Session<B> {
         reply.map(discovery::coded)
     }
 
-    fn listen(self: &Arc<Self>, id: Id, params: &Raw, sender: Agent) -> Option<Response> {
+    fn listen(self: &Arc<Self>, id: Id, params: &Raw, sender: Sender) -> Option<Response> {
         let filter = match listening::filter(params) {
             Ok(filter) => filter,
             Err(why) => return Some(reply::error(Some(id), code::INVALID_PARAMS, why)),
@@ -230,10 +230,7 @@ impl<B: Backend> Session<B> {
         let hello = Hello::read(&request.params.unwrap_or_else(reply::empty));
         let outcome = hello.map(|hello| {
             let answer = hello.answer();
-            hello
-                .agent
-                .into_iter()
-                .for_each(|agent| self.host.introduce(agent));
+            self.host.introduce(hello.host);
             self.host.open_session();
             answer
         });

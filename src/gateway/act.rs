@@ -9,7 +9,7 @@ use crate::login::Grant;
 use crate::name::ServerName;
 use crate::policy::{self, Decision, Permit, Refusal, Standing};
 use crate::random;
-use crate::upstream::{Answer, Asides, UpstreamError};
+use crate::upstream::{Along, Answer, UpstreamError};
 use crate::wire::TraceContext;
 use crate::wire::object::Object;
 use crate::wire::{Raw, method};
@@ -191,10 +191,10 @@ impl Gateway {
         &self,
         going: Going<'_>,
         grant: Arc<Grant>,
-        asides: Option<Asides>,
+        along: Along,
     ) -> Result<Raw, Fault> {
         let upstream = &going.server.upstream;
-        let answer = upstream.send(going.admitted, Some(&grant), asides).await;
+        let answer = upstream.send(going.admitted, Some(&grant), along).await;
         let settled = self
             .parts
             .audit

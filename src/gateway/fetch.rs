@@ -271,6 +271,7 @@ impl Gateway {
             prompts: or_before(prompts, before.prompts),
             resources: or_before(resources, before.resources),
             templates: or_before(templates, before.templates),
+            alone: server.upstream.is_alone(),
         })
     }
 

@@ -9,19 +9,29 @@ use tokio::sync::mpsc;
 
 use crate::audit::Agent;
 use crate::name::ExposedName;
-use crate::wire::{Id, Message, Notification, Object, Raw, method, stateless};
+use crate::wire::{Abilities, Id, Message, Notification, Object, Raw, method, stateless};
 
 /// The host that requests come from; clones share it.
 #[derive(Debug, Clone)]
 pub struct Host {
     inner: Arc<Inner>,
     /// Who sends a request that stands alone.
-    sender: Option<Arc<Agent>>,
+    sender: Option<Arc<Sender>>,
+}
+
+/// What a request that stands alone says of who sends it.
+#[derive(Debug, Clone, Default)]
+pub struct Sender {
+    /// What it is called.
+    pub agent: Arc<Agent>,
+    /// What it can do.
+    pub abilities: Abilities,
 }
 
 #[derive(Debug)]
 struct Inner {
     agent: Mutex<Arc<Agent>>,
+    abilities: Mutex<Abilities>,
     /// Whether it has opened a session, and is told things unasked.
     in_session: AtomicBool,
     listeners: Mutex<Vec<Listener>>,
@@ -35,6 +45,7 @@ impl Host {
     pub fn new(agent: Agent, outbox: mpsc::Sender<Message>) -> Self {
         let inner = Inner {
             agent: Mutex::new(Arc::new(agent)),
+            abilities: Mutex::default(),
             in_session: AtomicBool::new(false),
             listeners: Mutex::default(),
             shown: Mutex::default(),
@@ -48,7 +59,7 @@ impl Host {
 
     /// The same host, for one request of this sender.
     #[must_use]
-    pub fn sending(&self, sender: Agent) -> Self {
+    pub fn sending(&self, sender: Sender) -> Self {
         Self {
             inner: Arc::clone(&self.inner),
             sender: Some(Arc::new(sender)),
@@ -59,14 +70,30 @@ impl Host {
     #[must_use]
     pub fn agent(&self) -> Arc<Agent> {
         match &self.sender {
-            Some(sender) => Arc::clone(sender),
+            Some(sender) => Arc::clone(&sender.agent),
             None => Arc::clone(&lock(&self.inner.agent)),
         }
     }
 
-    /// Takes the name that the host gave itself.
-    pub fn introduce(&self, agent: Agent) {
-        *lock(&self.inner.agent) = Arc::new(agent);
+    /// Takes what the host says of itself.
+    pub fn introduce(&self, host: Sender) {
+        *lock(&self.inner.agent) = host.agent;
+        *lock(&self.inner.abilities) = host.abilities;
+    }
+
+    /// What the host can do, or the sender of this request.
+    #[must_use]
+    pub fn abilities(&self) -> Abilities {
+        match &self.sender {
+            Some(sender) => sender.abilities.clone(),
+            None => lock(&self.inner.abilities).clone(),
+        }
+    }
+
+    /// Whether this is the sender of one request that stands alone.
+    #[must_use]
+    pub fn is_alone(&self) -> bool {
+        self.sender.is_some()
     }
 
     /// Whether the host has given itself a name.

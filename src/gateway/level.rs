@@ -3,6 +3,7 @@
 use std::sync::{Arc, MutexGuard, PoisonError};
 
 use crate::audit::Agent;
+use crate::upstream::Along;
 use crate::wire::level::Level;
 use crate::wire::{Object, Raw, method};
 
@@ -47,6 +48,12 @@ impl Gateway {
         }
     }
 
+    /// From which level on a host in a session wants to hear servers that are told so with each
+    /// request.
+    pub(super) fn level_in_session(&self) -> Option<Level> {
+        self.level().as_ref().map(|wanted| wanted.level)
+    }
+
     fn level(&self) -> MutexGuard<'_, Option<Wanted>> {
         self.parts
             .level
@@ -67,11 +74,9 @@ impl Gateway {
     pub(super) async fn apply_level(&self, server: &Server) {
         let wanted = self.level().clone();
         let Some(wanted) = wanted else { return };
-        if server
-            .upstream
-            .capabilities()
-            .is_none_or(|has| !has_logging(&has))
-        {
+        let capabilities = server.upstream.capabilities();
+        let keeps_one = capabilities.is_some_and(|has| has_logging(&has));
+        if !keeps_one || server.upstream.is_alone() {
             return;
         }
         if let Err(fault) = self.set_level_at(server, wanted).await {
@@ -91,12 +96,16 @@ impl Gateway {
             asked: what.name().into(),
             what,
             params: wanted.params,
+            mirrors: Arc::default(),
         };
         let act = Act::new(server, route, method::SET_LEVEL, wanted.agent, false);
         let grant = self.standing(&act).await?;
         let permit = self.permit(&act, &grant).await?;
         match self.admit(act, permit, &grant).await? {
-            Admission::Go(going) => self.perform(*going, grant, None).await.map(drop),
+            Admission::Go(going) => {
+                let along = Along::default();
+                self.perform(*going, grant, along).await.map(drop)
+            }
             // Whoever signs in next has the lists fetched again, and the level with them.
             Admission::Again(_) => Ok(()),
         }

@@ -1,10 +1,12 @@
 //! Reading a request as far as it must be understood: what it names, and what is sent instead.
 
 use std::borrow::Cow;
+use std::sync::Arc;
 
 use crate::catalog::Catalog;
 use crate::name::{ServerName, ToolName};
 use crate::policy::Target;
+use crate::wire::mirror::Mirror;
 use crate::wire::object::{Object, ObjectError};
 use crate::wire::{Raw, method};
 
@@ -22,6 +24,8 @@ pub(super) struct Route {
     pub(super) asked: Box<str>,
     /// The parameters with the server's own names.
     pub(super) params: Raw,
+    /// Those that the tool wants repeated in the head.
+    pub(super) mirrors: Arc<[Mirror]>,
 }
 
 /// What is used there.
@@ -89,6 +93,7 @@ pub(super) fn tool(catalog: &Catalog, params: &Object<'_>, asked: &str) -> Resul
         what: What::Tool(tool.name.clone()),
         asked: asked.into(),
         params: params.with("name", Some(&Raw::string(tool.name.as_str()))),
+        mirrors: Arc::clone(&tool.mirrors),
     })
 }
 
@@ -114,6 +119,7 @@ fn prompt(catalog: &Catalog, params: &Object<'_>) -> Result<Route, Fault> {
         what: What::Prompt(prompt.name.as_str().into()),
         asked: asked.as_ref().into(),
         params: params.with("name", Some(&Raw::string(prompt.name.as_str()))),
+        mirrors: Arc::default(),
     })
 }
 
@@ -126,6 +132,7 @@ fn resource(catalog: &Catalog, params: &Object<'_>) -> Result<Route, Fault> {
         params: params.with("uri", Some(&Raw::string(&own))),
         what: What::Resource(own),
         asked: asked.as_ref().into(),
+        mirrors: Arc::default(),
     })
 }
 

@@ -6,12 +6,12 @@ use std::sync::Arc;
 use super::deadline::Deadline;
 use super::exchange::{Exchange, Verdict};
 use super::fault::UpstreamError;
-use super::head::Trace;
+use super::head::{Repeated, Trace};
 use super::link::Link;
-use super::{Answer, Asides, Inner, frame};
+use super::{Along, Answer, Inner, frame, subscribe};
 use crate::config::ServerAuth;
 use crate::login::{Grant, NoGrant};
-use crate::wire::Raw;
+use crate::wire::{Raw, method, stateless};
 
 /// What is asked.
 #[derive(Debug, Clone, Copy)]
@@ -19,18 +19,53 @@ pub(super) struct Ask<'a> {
     pub(super) method: &'a str,
     pub(super) params: Option<&'a Raw>,
     pub(super) trace: Trace<'a>,
-    pub(super) asides: Option<&'a Asides>,
+    pub(super) along: &'a Along,
     pub(super) deadline: Deadline,
+}
+
+/// How often a request that changes nothing is sent again after its answer broke off.
+const REISSUES: u32 = 2;
+
+/// Whether a request may be sent again though it may have been carried out; no tool is known to be
+/// of that kind.
+fn changes_nothing(asked: &str) -> bool {
+    matches!(
+        asked,
+        method::TOOLS_LIST
+            | method::PROMPTS_LIST
+            | method::RESOURCES_LIST
+            | method::TEMPLATES_LIST
+            | method::RESOURCES_READ
+            | method::PROMPTS_GET
+            | method::COMPLETE
+    )
+}
+
+impl Ask<'_> {
+    fn body(&self, id: u64, link: &Link) -> bytes::Bytes {
+        if !link.is_alone() {
+            return frame::request(id, self.method, self.params);
+        }
+        let none = Raw::empty_object();
+        let abilities = self.along.abilities.as_raw();
+        let params = self.params.unwrap_or(&none);
+        let params = stateless::on_terms(params, abilities, self.along.level);
+        frame::request(id, self.method, Some(&params))
+    }
+
+    fn repeated(&self) -> Repeated<'_> {
+        Repeated {
+            method: self.method,
+            params: self.params,
+            mirrors: &self.along.mirrors,
+        }
+    }
 }
 
 impl Inner {
     /// Asks, within the deadline.
     pub(super) async fn ask(self: &Arc<Self>, ask: Ask<'_>, who: Option<Arc<Grant>>) -> Answer {
-        let mut answer = Answer {
-            http_status: None,
-            bytes_out: 0,
-            outcome: Err(UpstreamError::Stopping),
-        };
+        let mut answer = Answer::of(UpstreamError::Stopping);
         answer.outcome = self.ask_into(&mut answer, ask, who).await;
         answer
     }
@@ -42,21 +77,37 @@ impl Inner {
         who: Option<Arc<Grant>>,
     ) -> Result<super::exchange::Outcome, UpstreamError> {
         let mut who = self.standing(who).await?;
-        let id = self.next_id();
-        let body = frame::request(id, ask.method, ask.params);
-        let (mut renewed, mut reopened) = (false, false);
+        let mut id = self.next_id();
+        let (mut renewed, mut reopened, mut broken) = (false, false, 0);
         loop {
             let link = self.link(who.as_ref(), ask.deadline).await?;
+            if link.is_alone() && subscribe::is_of_subscriptions(ask.method) {
+                answer.alone = true;
+                return Box::pin(self.subscribe_alone(ask)).await;
+            }
             let exchange = Exchange {
                 inner: self,
                 link: &link,
                 bearer: self.bearer(who.as_ref()),
                 id,
-                asides: ask.asides,
+                asides: ask.along.asides.as_ref(),
             };
+            let body = ask.body(id, &link);
             answer.bytes_out = u64::try_from(body.len()).unwrap_or(u64::MAX);
-            match exchange.attempt(answer, ask, body.clone()).await? {
-                Verdict::Answered(outcome) => return outcome,
+            answer.alone = link.is_alone();
+            match exchange.attempt(answer, ask, body).await? {
+                Verdict::Answered(Err(UpstreamError::Interrupted(_)))
+                    if broken < REISSUES && link.is_alone() && changes_nothing(ask.method) =>
+                {
+                    broken += 1;
+                    id = self.next_id();
+                }
+                Verdict::Answered(outcome) => {
+                    if matches!(outcome, Ok(Ok(_))) {
+                        self.subscriptions.note(ask.method, ask.params);
+                    }
+                    return outcome;
+                }
                 Verdict::Unauthorized(error) if renewed => return Err(error),
                 Verdict::Unauthorized(error) => {
                     renewed = true;
@@ -121,7 +172,12 @@ impl Exchange<'_> {
     ) -> Result<Verdict, UpstreamError> {
         let mut withdrawal = Withdrawal::armed(self);
         let verdict = async {
-            let response = ask.deadline.bound(self.post(Some(ask.trace), body)).await?;
+            let posting = self.post(Some(ask.trace), Some(ask.repeated()), body);
+            let response = match ask.deadline.bound(posting).await {
+                // Nobody knows how much of it arrived.
+                Err(error @ UpstreamError::Interrupted(_)) => return Ok(error.into()),
+                other => other?,
+            };
             answer.http_status = Some(response.status().as_u16());
             let judged = async { Ok(self.judge(response).await) };
             ask.deadline.bound(judged).await
@@ -167,6 +223,10 @@ impl Withdrawal {
 impl Drop for Withdrawal {
     fn drop(&mut self) {
         if let Some((link, who)) = self.armed.take() {
+            if link.is_alone() {
+                // The end of its connection says so.
+                return;
+            }
             let message = frame::cancelled(self.id, self.reason);
             self.inner.tell_aside(&link, who.as_ref(), message, ());
         }

@@ -92,8 +92,16 @@ impl Inner {
             return Ready::Opening(opening.clone());
         }
         match &dial.state {
-            State::Up(link) if link.belongs_to(who) => return Ready::Link(Arc::clone(link)),
-            State::Up(link) => link.tasks.stop(),
+            State::Up(link) if link.belongs_to(who) && link.knows(&self.abilities()) => {
+                return Ready::Link(Arc::clone(link));
+            }
+            // Of somebody else, or of a host that could do less.
+            State::Up(link) => {
+                link.tasks.stop();
+                if !link.belongs_to(who) {
+                    self.subscriptions.clear();
+                }
+            }
             State::Away(away)
                 if away.why.passes()
                     && !away.why.is_told_at_once()
@@ -153,8 +161,14 @@ impl Inner {
         orphan: Option<Arc<Link>>,
         who: Option<&Arc<Grant>>,
     ) {
-        link.tasks
-            .spawn_until_stop(Arc::clone(self).listen(Arc::clone(link)));
+        let (inner, held) = (Arc::clone(self), Arc::clone(link));
+        if link.is_alone() {
+            link.tasks.spawn_until_stop(inner.hold_subscription(held));
+        } else {
+            link.tasks.spawn_until_stop(inner.listen(held));
+            let (inner, held) = (Arc::clone(self), Arc::clone(link));
+            link.tasks.spawn_until_stop(inner.subscribe_again(held));
+        }
         if let Some(orphan) = orphan.filter(|orphan| orphan.belongs_to(who)) {
             let (inner, who) = (Arc::clone(self), who.cloned());
             self.aside(async move { inner.farewell(&orphan, who.as_ref()).await });
@@ -171,6 +185,17 @@ impl Inner {
             if dial.opening.is_none() {
                 let _for_whoever_wants_it = self.begin(&mut dial, who.cloned());
             }
+        }
+    }
+
+    /// The server does not seem to be spoken to like this any more; whoever wants something next
+    /// finds out.
+    pub(super) fn doubt(self: &Arc<Self>, link: &Arc<Link>) {
+        let mut dial = self.dial();
+        if dial.is(link) {
+            link.tasks.stop();
+            self.memory.forget();
+            dial.state = State::None;
         }
     }
 

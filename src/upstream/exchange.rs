@@ -10,12 +10,12 @@ use reqwest::Response;
 
 use super::body::{self, Events};
 use super::fault::{BadAnswer, Broken, ConnectFault, Said, UpstreamError};
-use super::head::{self, Kind, Trace};
+use super::head::{self, Kind, Repeated, Trace};
 use super::link::Link;
 use super::scrub::Scrubber;
 use super::{Asides, Inner, frame};
 use crate::login::Grant;
-use crate::wire::{Message, Raw, Response as Reply, method};
+use crate::wire::{Message, Raw, Response as Reply, code, method};
 
 /// How long a message that nobody waits for may take.
 const ASIDE: Duration = Duration::from_secs(2);
@@ -40,7 +40,8 @@ pub(super) enum Verdict {
     Answered(Result<Outcome, UpstreamError>),
     /// 401: not carried out, worth another attempt with another token.
     Unauthorized(UpstreamError),
-    /// The server no longer knows the session: not carried out, worth another attempt in a new one.
+    /// The server no longer knows the session, or is spoken to in another way by now: not carried
+    /// out, worth another attempt in a new session.
     SessionLost(UpstreamError),
 }
 
@@ -55,10 +56,14 @@ impl Exchange<'_> {
     pub(super) async fn post(
         &self,
         trace: Option<Trace<'_>>,
+        repeated: Option<Repeated<'_>>,
         body: Bytes,
     ) -> Result<Response, UpstreamError> {
         let bearer = self.bearer.map(AsRef::as_ref);
-        let head = self.link.heads.post(bearer, trace);
+        let mut head = self.link.heads.post(bearer, trace);
+        if let Some(repeated) = repeated.filter(|_| self.link.is_alone()) {
+            head::repeat(&mut head, repeated);
+        }
         self.inner.execute(Method::POST, head, Some(body)).await
     }
 
@@ -67,8 +72,32 @@ impl Exchange<'_> {
         if !response.status().is_success() {
             return self.refusal(response).await;
         }
-        let outcome = self.answer(response).await;
-        Verdict::Answered(outcome.map(|outcome| self.scrubbed(outcome)))
+        match self.answer(response).await {
+            Ok(Err(error)) => self.refused(error),
+            outcome => Verdict::Answered(outcome.map(|outcome| self.scrubbed(outcome))),
+        }
+    }
+
+    /// What a JSON-RPC error means: mostly it is the answer.
+    fn refused(&self, error: Raw) -> Verdict {
+        let code = frame::code(&error);
+        let error = self.scrubber().raw(error);
+        let other_era = if self.link.is_alone() {
+            code == i64::from(code::UNSUPPORTED_VERSION)
+        } else {
+            // Nothing in a session is refused like this.
+            code == i64::from(code::UNSUPPORTED_VERSION) || code == i64::from(code::HEADER_MISMATCH)
+        };
+        if other_era && !self.is_probe() {
+            self.inner.memory.forget();
+            return Verdict::SessionLost(frame::refused(&error));
+        }
+        Verdict::Answered(Ok(Err(error)))
+    }
+
+    /// Whether this finds out how the server is spoken to.
+    fn is_probe(&self) -> bool {
+        self.link.capabilities.is_none()
     }
 
     async fn answer(&self, mut response: Response) -> Result<Outcome, UpstreamError> {
@@ -156,7 +185,11 @@ impl Exchange<'_> {
             if status == StatusCode::BAD_REQUEST && nameless && self.session_is_gone().await {
                 return Verdict::SessionLost(frame::refused(&self.scrubber().raw(error)));
             }
-            return Verdict::Answered(Ok(Err(self.scrubber().raw(error))));
+            return self.refused(error);
+        }
+        if self.link.is_alone() {
+            // Whoever takes requests that stand alone explains himself.
+            self.inner.doubt(self.link);
         }
         let said = self.said(response.headers(), &text);
         match status {
@@ -173,7 +206,7 @@ impl Exchange<'_> {
     /// have forgotten the session, which is told from a bad request by asking something harmless.
     async fn session_is_gone(&self) -> bool {
         let ping = frame::request(self.inner.next_id(), method::PING, None);
-        match self.post(None, ping).await {
+        match self.post(None, None, ping).await {
             Ok(response) => matches!(
                 response.status(),
                 StatusCode::BAD_REQUEST | StatusCode::NOT_FOUND

@@ -83,6 +83,10 @@ impl Exchange<'_> {
 
     /// Asks for the rest of the stream, each time after the pause that the server wants.
     async fn come_back(&self, events: &Events, vain: &mut u32) -> Option<Response> {
+        if self.link.is_alone() {
+            // Streams of this revision are not taken up again.
+            return None;
+        }
         let decoder = events.decoder();
         let after = decoder.last_id()?;
         let bearer = self.bearer.map(AsRef::as_ref);

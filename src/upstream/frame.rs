@@ -2,7 +2,7 @@
 
 use super::fault::{Said, UpstreamError};
 use super::scrub;
-use crate::wire::{Id, Object, Raw, code, method, object::quoted, revision};
+use crate::wire::{Abilities, Id, Object, Raw, code, method, object::quoted, revision};
 use bytes::Bytes;
 
 /// A request. The parameters are copied as they are, so that what was decided on is what is sent.
@@ -33,12 +33,12 @@ pub(super) fn cancelled(id: u64, reason: &str) -> Bytes {
     notification(method::CANCELLED, Some(&params))
 }
 
-/// Opens a session. No capability is declared, because nothing that a server asks for could be
-/// served: its requests would have to reach one particular host.
-pub(super) fn initialize(id: u64) -> Bytes {
+/// Opens a session for a host that can do this.
+pub(super) fn initialize(id: u64, abilities: &Abilities) -> Bytes {
     let params = format!(
-        r#"{{"protocolVersion":"{}","capabilities":{{}},"clientInfo":{{"name":"chaperone","version":"{}"}}}}"#,
+        r#"{{"protocolVersion":"{}","capabilities":{},"clientInfo":{{"name":"chaperone","version":"{}"}}}}"#,
         revision::NEWEST_HANDSHAKE,
+        abilities.as_raw().get(),
         env!("CARGO_PKG_VERSION"),
     );
     format!(r#"{{"jsonrpc":"2.0","id":{id},"method":"initialize","params":{params}}}"#).into()
@@ -55,16 +55,21 @@ pub(super) fn reply(id: &Id, asked: &str) -> Bytes {
     format!(r#"{{"jsonrpc":"2.0","id":{id},"error":{error}}}"#).into()
 }
 
+/// The code of a JSON-RPC error object; 0 where there is none.
+pub(super) fn code(error: &Raw) -> i64 {
+    let object = Object::of(error, &[]).ok();
+    let code = object.as_ref().and_then(|object| object.get("code"));
+    code.and_then(|raw| raw.get().parse().ok()).unwrap_or(0)
+}
+
 /// What a JSON-RPC error object says.
 pub(super) fn refused(error: &Raw) -> UpstreamError {
     let object = Object::of(error, &[]).ok();
-    let code = object.as_ref().and_then(|object| object.get("code"));
-    let code = code.and_then(|raw| raw.get().parse().ok()).unwrap_or(0);
     let message = object
         .as_ref()
         .and_then(|object| object.string("message").ok().flatten());
     UpstreamError::Refused {
-        code,
+        code: code(error),
         said: Said::new(&scrub::clean(&message.unwrap_or_default())),
     }
 }

@@ -8,10 +8,14 @@ use http::header::{
 };
 
 use crate::login::Grant;
-use crate::wire::TraceContext;
+use crate::wire::mirror::{self, Mirror};
+use crate::wire::{Object, Raw, TraceContext, method, revision};
 
 const SESSION: HeaderName = HeaderName::from_static("mcp-session-id");
 const REVISION: HeaderName = HeaderName::from_static("mcp-protocol-version");
+const METHOD: HeaderName = HeaderName::from_static("mcp-method");
+const NAME: HeaderName = HeaderName::from_static("mcp-name");
+const PARAMETER: &str = "mcp-param-";
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const TRACE: HeaderName = HeaderName::from_static("traceparent");
 pub(super) const LAST_EVENT: HeaderName = HeaderName::from_static("last-event-id");
@@ -36,6 +40,16 @@ pub(super) struct Heads {
     post: HeaderMap,
     get: HeaderMap,
     has_session: bool,
+}
+
+/// What the head of a request that stands alone repeats of its body (MCP 2026-07-28,
+/// basic/transports/streamable-http, standard request headers).
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Repeated<'a> {
+    pub(super) method: &'a str,
+    pub(super) params: Option<&'a Raw>,
+    /// The parameters that the tool wants repeated.
+    pub(super) mirrors: &'a [Mirror],
 }
 
 impl Heads {
@@ -64,6 +78,15 @@ impl Heads {
             if let Some(session) = session {
                 head.insert(SESSION, session.clone());
             }
+        }
+        heads
+    }
+
+    /// For requests that stand alone.
+    pub(super) fn alone() -> Self {
+        let mut heads = Self::new();
+        for head in [&mut heads.post, &mut heads.get] {
+            head.insert(REVISION, HeaderValue::from_static(revision::STATELESS));
         }
         heads
     }
@@ -101,6 +124,31 @@ fn sign(head: &mut HeaderMap, bearer: Option<&Grant>) {
     if let Ok(mut value) = HeaderValue::from_maybe_shared(bytes::Bytes::from(text)) {
         value.set_sensitive(true);
         head.insert(AUTHORIZATION, value);
+    }
+}
+
+/// Puts into a head what it repeats of the body.
+pub(super) fn repeat(head: &mut HeaderMap, what: Repeated<'_>) {
+    insert(head, METHOD, what.method.as_bytes());
+    let key = match what.method {
+        method::TOOLS_CALL | method::PROMPTS_GET => "name",
+        method::RESOURCES_READ => "uri",
+        _ => return,
+    };
+    let Some(params) = what.params.and_then(|params| Object::of(params, &[]).ok()) else {
+        return;
+    };
+    if let Ok(Some(name)) = params.string(key) {
+        insert(head, NAME, mirror::encoded(&name).as_bytes());
+    }
+    let Some(arguments) = params.get("arguments") else {
+        return;
+    };
+    for parameter in what.mirrors {
+        let name = format!("{PARAMETER}{}", parameter.header);
+        if let (Ok(name), Some(value)) = (name.parse(), parameter.value(arguments)) {
+            insert(head, name, value.as_bytes());
+        }
     }
 }
 

@@ -1,9 +1,11 @@
-//! One session with a server: how it is opened, and what it is then known by.
+//! What is open with a server: a session (revisions up to 2025-11-25), or the knowledge that it takes
+//! requests that stand alone ([`super::discover`]).
 
 use std::sync::{Arc, OnceLock};
 
 use http::header::HeaderValue;
 
+use super::era::Era;
 use super::exchange::{Exchange, Verdict};
 use super::fault::{BadAnswer, UpstreamError};
 use super::frame;
@@ -13,22 +15,26 @@ use super::{Inner, Listing};
 use crate::login::Grant;
 use crate::principal::Identity;
 use crate::stop::Tasks;
-use crate::wire::{Object, Raw, method, revision};
+use crate::wire::{Abilities, Object, Raw, method, revision};
 
-/// An open session; it ends with its tasks.
+/// An open session, or what stands for one; it ends with its tasks.
 #[derive(Debug)]
 pub(super) struct Link {
+    pub(super) era: Era,
     pub(super) heads: Heads,
     pub(super) revision: &'static str,
     pub(super) server_info: Option<Box<str>>,
     pub(super) capabilities: Option<Raw>,
     offers: Offers,
+    /// What the server was told that the host can do, where it is told once for all.
+    told: Abilities,
     /// Whose session it is; sessions are never shared between people.
     owner: OnceLock<Identity>,
     /// What runs as long as the session lasts.
     pub(super) tasks: Tasks,
 }
 
+/// What a server has said that it has.
 #[derive(Debug, Clone, Copy, Default)]
 struct Offers {
     tools: bool,
@@ -36,18 +42,68 @@ struct Offers {
     prompts: bool,
 }
 
+impl Offers {
+    fn of(capabilities: &Raw) -> Result<Self, BadAnswer> {
+        let offered = Object::of(capabilities, &[]);
+        let offered = offered.map_err(|_| BadAnswer::Lacks("capabilities"))?;
+        let has = |name| offered.get(name).is_some_and(|raw| raw.get() != "null");
+        Ok(Self {
+            tools: has("tools"),
+            resources: has("resources"),
+            prompts: has("prompts"),
+        })
+    }
+}
+
 impl Link {
     /// What stands in for a session until there is one.
     fn none(tasks: Tasks) -> Self {
         Self {
+            era: Era::Sessions,
             heads: Heads::new(),
             revision: revision::NEWEST_HANDSHAKE,
             server_info: None,
             capabilities: None,
             offers: Offers::default(),
+            told: Abilities::default(),
             owner: OnceLock::new(),
             tasks,
         }
+    }
+
+    /// A server that takes requests that stand alone, before anything is known of it.
+    pub(super) fn probe(tasks: Tasks) -> Self {
+        Self {
+            era: Era::Alone,
+            heads: Heads::alone(),
+            revision: revision::STATELESS,
+            ..Self::none(tasks)
+        }
+    }
+
+    /// The same server once it has said what it has.
+    pub(super) fn discovered(
+        capabilities: &Raw,
+        server_info: Option<Box<str>>,
+        tasks: Tasks,
+    ) -> Result<Self, BadAnswer> {
+        Ok(Self {
+            server_info,
+            capabilities: Some(capabilities.clone()),
+            offers: Offers::of(capabilities)?,
+            ..Self::probe(tasks)
+        })
+    }
+
+    /// Whether requests stand alone.
+    pub(super) fn is_alone(&self) -> bool {
+        self.era == Era::Alone
+    }
+
+    /// Whether the server knows of everything that the host can do. Where requests stand alone each
+    /// of them says so itself.
+    pub(super) fn knows(&self, abilities: &Abilities) -> bool {
+        self.is_alone() || self.told == *abilities || self.told.grown_by(abilities).is_none()
     }
 
     /// Whether the server has said that it has such a list.
@@ -69,38 +125,25 @@ impl Link {
 }
 
 impl Inner {
-    /// Opens a session, `list_timeout` at most.
-    pub(super) async fn open(
+    /// Opens a session.
+    pub(super) async fn open_session(
         self: &Arc<Self>,
         who: Option<Arc<Grant>>,
-    ) -> Result<Arc<Link>, UpstreamError> {
-        let limit = self.config.list_timeout;
-        match tokio::time::timeout(limit, self.shake_hands(who)).await {
-            Ok(outcome) => outcome.map_err(UpstreamError::in_handshake),
-            Err(_elapsed) => Err(UpstreamError::Silent(limit).in_handshake()),
-        }
-    }
-
-    async fn shake_hands(
-        self: &Arc<Self>,
-        who: Option<Arc<Grant>>,
-    ) -> Result<Arc<Link>, UpstreamError> {
+    ) -> Result<Link, UpstreamError> {
+        let told = self.abilities();
         let mut who = self.standing(who).await?;
-        let (session, result) = match self.initialize(who.as_ref()).await {
-            (session, Verdict::Answered(outcome)) => (session, outcome?),
-            (_, Verdict::SessionLost(error)) => return Err(error),
-            (_, Verdict::Unauthorized(error)) => {
-                who = Some(self.renewed(who.as_ref(), error).await?);
-                match self.initialize(who.as_ref()).await {
-                    (session, Verdict::Answered(outcome)) => (session, outcome?),
-                    (_, Verdict::Unauthorized(error) | Verdict::SessionLost(error)) => {
-                        return Err(error);
-                    }
-                }
-            }
+        let (mut session, mut verdict) = self.initialize(who.as_ref(), &told).await;
+        if let Verdict::Unauthorized(error) = verdict {
+            who = Some(self.renewed(who.as_ref(), error).await?);
+            (session, verdict) = self.initialize(who.as_ref(), &told).await;
+        }
+        let result = match verdict {
+            Verdict::Answered(outcome) => outcome?,
+            Verdict::SessionLost(error) | Verdict::Unauthorized(error) => return Err(error),
         };
         let result = result.map_err(|error| frame::refused(&error))?;
-        let link = read(&result, session.as_ref(), self.tasks.child())?;
+        let mut link = read(&result, session.as_ref(), self.tasks.child())?;
+        link.told = told;
         link.belongs_to(who.as_ref());
         self.tell(
             &link,
@@ -108,12 +151,13 @@ impl Inner {
             frame::notification(method::INITIALIZED, None),
         )
         .await?;
-        Ok(Arc::new(link))
+        Ok(link)
     }
 
     async fn initialize(
         self: &Arc<Self>,
         who: Option<&Arc<Grant>>,
+        abilities: &Abilities,
     ) -> (Option<HeaderValue>, Verdict) {
         let link = Arc::new(Link::none(self.tasks.child()));
         let id = self.next_id();
@@ -124,7 +168,10 @@ impl Inner {
             id,
             asides: None,
         };
-        match exchange.post(None, frame::initialize(id)).await {
+        match exchange
+            .post(None, None, frame::initialize(id, abilities))
+            .await
+        {
             Ok(response) => {
                 let session = head::session(response.headers());
                 (session, exchange.judge(response).await)
@@ -146,28 +193,19 @@ fn read(result: &Raw, session: Option<&HeaderValue>, tasks: Tasks) -> Result<Lin
     let known = revision::HANDSHAKE.into_iter().find(|known| *known == said);
     let revision = known.ok_or_else(|| UpstreamError::Revision(scrub::clean(&said)))?;
     let capabilities = object.get("capabilities");
-    let offered = match capabilities {
-        Some(raw) => Object::of(raw, &[]).map_err(lacks("capabilities"))?,
-        None => return Err(BadAnswer::Lacks("capabilities").into()),
-    };
-    let has = |name| offered.get(name).is_some_and(|raw| raw.get() != "null");
+    let capabilities = capabilities.ok_or(BadAnswer::Lacks("capabilities"))?;
     Ok(Link {
         heads: Heads::opened(revision, session),
         revision,
         server_info: object.get("serverInfo").and_then(server_info),
-        capabilities: capabilities.cloned(),
-        offers: Offers {
-            tools: has("tools"),
-            resources: has("resources"),
-            prompts: has("prompts"),
-        },
-        owner: OnceLock::new(),
-        tasks,
+        capabilities: Some(capabilities.clone()),
+        offers: Offers::of(capabilities)?,
+        ..Link::none(tasks)
     })
 }
 
 /// `name version`, for people; nothing is ever decided on it.
-fn server_info(raw: &Raw) -> Option<Box<str>> {
+pub(super) fn server_info(raw: &Raw) -> Option<Box<str>> {
     let object = Object::of(raw, &["name", "version"]).ok()?;
     let name = object.string("name").ok()??;
     let version = object.string("version").ok().flatten().unwrap_or_default();

@@ -7,7 +7,7 @@ use super::ask::Ask;
 use super::deadline::Deadline;
 use super::fault::{BadAnswer, BadList, UpstreamError};
 use super::head::Trace;
-use super::{Inner, Listing, body, frame};
+use super::{Along, Inner, Listing, body, frame};
 use crate::login::Grant;
 use crate::random;
 use crate::wire::{Object, Raw, TraceContext, code, method};
@@ -97,7 +97,10 @@ impl Inner {
                 request_id: &random::uuid().to_string(),
                 context: &TraceContext::begin(random::trace_id(), span),
             },
-            asides: None,
+            along: &Along {
+                abilities: self.abilities(),
+                ..Along::default()
+            },
             deadline,
         };
         let refused = match self.ask(ask, who).await.outcome? {

@@ -1,5 +1,7 @@
 //! Against servers of every temper, on loopback.
 
+mod alone;
+mod eras;
 mod fake;
 mod lists;
 mod oddities;

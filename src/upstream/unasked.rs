@@ -93,6 +93,10 @@ impl Inner {
     }
 
     fn asked(self: &Arc<Self>, link: &Arc<Link>, bearer: Option<&Arc<Grant>>, request: &Request) {
+        if link.is_alone() {
+            // This revision has no such requests, and no way to answer them.
+            return self.count_stray();
+        }
         match Arc::clone(&self.replies).try_acquire_owned() {
             Ok(place) => {
                 let body = frame::reply(&request.id, &request.method);

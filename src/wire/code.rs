@@ -15,6 +15,10 @@ pub const RESOURCE_NOT_FOUND: i32 = -32002;
 // -32022 and -32042, and its SDKs report a closed connection as -32000 and a time-out as -32001:
 // none of these may be confused with what follows.
 
+/// The request's head says something else than its body (MCP 2026-07-28).
+pub const HEADER_MISMATCH: i32 = -32020;
+/// The request needs something of the client that it has not said it can do (MCP 2026-07-28).
+pub const MISSING_CAPABILITY: i32 = -32021;
 /// The request speaks a revision that is not served (MCP 2026-07-28).
 pub const UNSUPPORTED_VERSION: i32 = -32022;
 

@@ -34,6 +34,12 @@ pub const SET_LEVEL: &str = "logging/setLevel";
 pub const LISTEN: &str = "subscriptions/listen";
 /// Says which notices such a stream brings.
 pub const ACKNOWLEDGED: &str = "notifications/subscriptions/acknowledged";
+/// Asks the person something (a server of a client).
+pub const ELICIT: &str = "elicitation/create";
+/// Asks the host's model (a server of a client).
+pub const SAMPLE: &str = "sampling/createMessage";
+/// Asks which directories the host works on (a server of a client).
+pub const ROOTS: &str = "roots/list";
 /// Withdraws a request.
 pub const CANCELLED: &str = "notifications/cancelled";
 /// Tells how far a request is.
@@ -48,3 +54,19 @@ pub const RESOURCES_CHANGED: &str = "notifications/resources/list_changed";
 pub const PROMPTS_CHANGED: &str = "notifications/prompts/list_changed";
 /// One resource has changed.
 pub const RESOURCE_UPDATED: &str = "notifications/resources/updated";
+/// The roots have changed (a client to a server).
+pub const ROOTS_CHANGED: &str = "notifications/roots/list_changed";
+
+/// What servers ask of clients, with the capability that it takes.
+pub const OF_SERVERS: [(&str, &str); 3] = [
+    (ELICIT, "elicitation"),
+    (SAMPLE, "sampling"),
+    (ROOTS, "roots"),
+];
+
+/// The capability that a request of a server takes; `None` if servers ask no such thing.
+#[must_use]
+pub fn ability(method: &str) -> Option<&'static str> {
+    let mut known = OF_SERVERS.into_iter();
+    known.find_map(|(asked, ability)| (asked == method).then_some(ability))
+}

@@ -2,6 +2,7 @@
 //! who sends it and what the sender can do.
 
 use super::level::Level;
+use super::message::Notification;
 use super::object::{Object, ObjectError};
 use super::raw::Raw;
 use super::revision;
@@ -20,6 +21,8 @@ pub const SERVER: &str = "io.modelcontextprotocol/serverInfo";
 pub struct Terms {
     /// `clientInfo`, as it came.
     pub client: Option<Raw>,
+    /// `clientCapabilities`, as they came.
+    pub capabilities: Raw,
     /// From which level on the sender wants the log messages of this request.
     pub level: Option<Level>,
     /// The parameters without what is said here: that is between the two ends of one connection,
@@ -63,9 +66,8 @@ pub fn terms(params: &Raw) -> Result<Option<Terms>, TermsError> {
     if version != revision::STATELESS {
         return Err(TermsError::Version(version.into()));
     }
-    if !said.get(CAPABILITIES).is_some_and(Raw::is_object) {
-        return Err(TermsError::Lacks(CAPABILITIES));
-    }
+    let capabilities = said.get(CAPABILITIES).filter(|said| said.is_object());
+    let capabilities = capabilities.ok_or(TermsError::Lacks(CAPABILITIES))?.clone();
     let level = said.string(LEVEL).map_err(|_| TermsError::Lacks(LEVEL))?;
     let level = level.map(|level| Level::parse(&level).ok_or(TermsError::Lacks(LEVEL)));
     let level = level.transpose()?;
@@ -78,9 +80,54 @@ pub fn terms(params: &Raw) -> Result<Option<Terms>, TermsError> {
     };
     Ok(Some(Terms {
         client,
+        capabilities,
         level,
         params,
     }))
+}
+
+/// The parameters of a request of ours that stands alone: those given, with what every request says
+/// of its sender. What else `_meta` holds stays.
+#[must_use]
+pub fn on_terms(params: &Raw, capabilities: &Raw, level: Option<Level>) -> Raw {
+    let meta = Object::of(params, &[]).ok();
+    let meta = meta.and_then(|params| params.get("_meta").cloned());
+    let meta = meta
+        .filter(Raw::is_object)
+        .unwrap_or_else(Raw::empty_object);
+    let Ok(object) = Object::of(&meta, &[]) else {
+        return params.clone();
+    };
+    let client = Raw::empty_object()
+        .with("name", &Raw::string(env!("CARGO_PKG_NAME")))
+        .with("version", &Raw::string(env!("CARGO_PKG_VERSION")));
+    let mut said = vec![
+        (VERSION, Raw::string(revision::STATELESS)),
+        (CLIENT, client),
+        (CAPABILITIES, capabilities.clone()),
+    ];
+    said.extend(level.map(|level| (LEVEL, Raw::string(level.as_str()))));
+    params.with("_meta", &object.with_all(&said))
+}
+
+/// A notice without the subscription that it belongs to, which is between the two ends of one
+/// connection.
+#[must_use]
+pub fn untagged(notice: Notification) -> Notification {
+    let params = notice.params.map(|params| {
+        let Ok(outer) = Object::of(&params, &[]) else {
+            return params.clone();
+        };
+        let meta = outer
+            .get("_meta")
+            .and_then(|meta| Object::of(meta, &[]).ok());
+        let Some(meta) = meta.filter(|meta| meta.get(SUBSCRIPTION).is_some()) else {
+            return params.clone();
+        };
+        let rest = meta.without(&[SUBSCRIPTION]);
+        outer.with("_meta", Some(&rest).filter(|rest| !rest.is_empty_object()))
+    });
+    Notification { params, ..notice }
 }
 
 #[cfg(test)]
@@ -107,6 +154,30 @@ mod tests {
         let alone = r#"{"_meta":{"io.modelcontextprotocol/clientCapabilities":{},
             "io.modelcontextprotocol/protocolVersion":"2026-07-28"}}"#;
         assert_eq!(read(alone).unwrap().unwrap().params.get(), "{}");
+    }
+
+    #[test]
+    fn requests_on_terms_say_them_and_keep_the_rest() {
+        let params = r#"{"n":1e400,"_meta":{"progressToken":7,"x/y":[1],
+            "io.modelcontextprotocol/protocolVersion":"1900-01-01"}}"#;
+        let abilities = Raw::parse(r#"{"roots":{}}"#).unwrap();
+        let sent = on_terms(&Raw::parse(params).unwrap(), &abilities, Some(Level::Error));
+        let terms = terms(&sent).unwrap().unwrap();
+        assert_eq!(terms.capabilities, abilities);
+        assert_eq!(terms.level, Some(Level::Error));
+        assert!(
+            terms
+                .client
+                .unwrap()
+                .get()
+                .starts_with(r#"{"name":"chaperone""#)
+        );
+        assert_eq!(
+            terms.params.get(),
+            r#"{"n":1e400,"_meta":{"progressToken":7,"x/y":[1]}}"#
+        );
+        let bare = on_terms(&Raw::empty_object(), &Raw::empty_object(), None);
+        assert!(!bare.get().contains("logLevel"));
     }
 
     #[test]

@@ -14,7 +14,8 @@ use crate::config::{NetworkConfig, ServerAuth, ServerConfig};
 use crate::login::{Grant, Session};
 use crate::name::ServerName;
 use crate::stop::Tasks;
-use crate::upstream::{Http, Notice, Upstream, UpstreamError};
+use crate::upstream::era::{Era, Memory};
+use crate::upstream::{Along, Asides, Http, Notice, Upstream, UpstreamError};
 use crate::wire::{Message, Raw};
 
 /// One HTTP request as it arrived.
@@ -130,6 +131,23 @@ fn decent(seen: &Seen) -> Reply {
         (_, "") => raw("202 Accepted", "", ""),
         _ => result(seen, r#"{"content":[]}"#),
     }
+}
+
+/// What a decent server does whose requests stand alone.
+pub(super) fn modern(seen: &Seen) -> Option<Reply> {
+    const HELLO: &str = r#"{"resultType":"complete","supportedVersions":["2026-07-28"],
+        "capabilities":{"tools":{"listChanged":true},"resources":{},"prompts":{}},
+        "_meta":{"io.modelcontextprotocol/serverInfo":{"name":"fake","version":"2"}}}"#;
+    Some(match (seen.verb.as_str(), seen.method().as_str()) {
+        ("POST", "server/discover") => result(seen, HELLO),
+        ("POST", "subscriptions/listen") => held(stream(": none\n\n")),
+        ("POST", "tools/list") => result(
+            seen,
+            r#"{"resultType":"complete","tools":[{"name":"echo"}]}"#,
+        ),
+        ("POST", _) => result(seen, r#"{"resultType":"complete","content":[]}"#),
+        _ => raw("405 Method Not Allowed", "", ""),
+    })
 }
 
 /// A running server.
@@ -332,40 +350,66 @@ impl World {
     }
 
     pub(super) fn with(config: ServerConfig, grants: impl IntoIterator<Item = Arc<Grant>>) -> Self {
+        Self::remembering(config, grants, Some(Era::Sessions))
+    }
+
+    /// With a server of which this is remembered.
+    pub(super) fn remembering(
+        config: ServerConfig,
+        grants: impl IntoIterator<Item = Arc<Grant>>,
+        era: Option<Era>,
+    ) -> Self {
         let tasks = Tasks::new();
         let (told, notices) = mpsc::unbounded_channel();
+        let memory = Memory::of_this_run(&config.url, era);
         let http = Http::new(&NetworkConfig::default()).unwrap();
         let grants: Vec<_> = grants.into_iter().collect();
         let session = Session::holding(&config.audience, &grants, &tasks);
         Self {
-            upstream: Upstream::new(config, http, session, told, &tasks),
+            upstream: Upstream::remembering(config, http, session, told, &tasks, memory),
             notices,
             tasks,
         }
     }
 
-    /// The next notice.
     /// The result of a call that is answered.
     pub(super) async fn answered(&self) -> Raw {
-        let answer = self.upstream.send(call(), None, None).await;
+        let answer = self.upstream.send(call(), None, Along::default()).await;
         answer.outcome.unwrap().unwrap()
     }
 
     /// Why a call has no answer.
     pub(super) async fn failed(&self) -> UpstreamError {
         self.upstream
-            .send(call(), None, None)
+            .send(call(), None, Along::default())
             .await
             .outcome
             .unwrap_err()
     }
 
+    /// Asks for something else than a call and has an answer.
+    pub(super) async fn answer_of(&self, method: &str) {
+        let name = ServerName::parse("fake").unwrap();
+        let asked = Admitted::as_if(&name, method, r#"{"name":"x","uri":"x:y"}"#);
+        let answer = self.upstream.send(asked, None, Along::default()).await;
+        answer.outcome.unwrap().unwrap();
+    }
+
+    /// The next notice.
     pub(super) async fn notice(&mut self) -> Notice {
         let next = self.notices.recv();
         tokio::time::timeout(Duration::from_secs(10), next)
             .await
             .unwrap()
             .unwrap()
+    }
+}
+
+/// What goes along with a request whose progress is heard.
+pub(super) fn hearing(asides: Asides) -> Along {
+    Along {
+        asides: Some(asides),
+        ..Along::default()
     }
 }
 

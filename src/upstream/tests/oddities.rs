@@ -4,13 +4,17 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::fake::*;
+use crate::upstream::Along;
 use crate::upstream::{Answer, BadAnswer, ConnectFault, Health, UpstreamError};
 use crate::wording::chain;
 
 /// What comes of a call that is answered like this.
 async fn answer_to(reply: impl Fn(&Seen) -> Reply + Send + Sync + 'static) -> Answer {
     let fake = Fake::start(move |seen| (seen.method() == "tools/call").then(|| reply(seen))).await;
-    let answer = World::of(&fake).upstream.send(call(), None, None).await;
+    let answer = World::of(&fake)
+        .upstream
+        .send(call(), None, Along::default())
+        .await;
     assert_eq!(fake.of("tools/call").len(), 1, "never sent twice");
     answer
 }
@@ -233,7 +237,7 @@ async fn silence_ends_with_the_deadline_and_the_server_is_told() {
 async fn dropping_a_call_withdraws_it() {
     let fake = Fake::start(|seen| (seen.method() == "tools/call").then(|| held(Vec::new()))).await;
     let world = World::of(&fake);
-    let sent = world.upstream.send(call(), None, None);
+    let sent = world.upstream.send(call(), None, Along::default());
     tokio::select! {
         answer = sent => panic!("{answer:?}"),
         _ = fake.wait_for("tools/call", 1) => {}
@@ -266,7 +270,7 @@ async fn a_slow_call_does_not_delay_others() {
     let world = World::of(&fake);
     let slow =
         crate::audit::Admitted::as_if(world.upstream.name(), "tools/call", r#"{"name":"slow"}"#);
-    let slow = world.upstream.send(slow, None, None);
+    let slow = world.upstream.send(slow, None, Along::default());
     let quick = async {
         fake.wait_for("tools/call", 1).await;
         for _ in 0..5 {
@@ -284,7 +288,10 @@ async fn an_admission_for_another_server_is_not_sent() {
     let fake = Fake::start(|_| None).await;
     let other = crate::name::ServerName::parse("other").unwrap();
     let admitted = crate::audit::Admitted::as_if(&other, "tools/call", "{}");
-    let answer = World::of(&fake).upstream.send(admitted, None, None).await;
+    let answer = World::of(&fake)
+        .upstream
+        .send(admitted, None, Along::default())
+        .await;
     assert!(matches!(answer.outcome, Err(UpstreamError::Misdirected)));
     assert!(fake.seen().is_empty());
 }

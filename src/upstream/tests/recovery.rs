@@ -6,6 +6,7 @@ use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::time::Instant;
 
 use super::fake::*;
+use crate::upstream::Along;
 use crate::upstream::{ConnectFault, Health, Listing, Notice, UpstreamError};
 use crate::wording::chain;
 
@@ -52,7 +53,7 @@ async fn a_server_that_restarts_between_calls_is_found_again() {
     let begun = Instant::now();
     while world
         .upstream
-        .send(call(), None, None)
+        .send(call(), None, Along::default())
         .await
         .outcome
         .is_err()
@@ -148,7 +149,12 @@ async fn a_black_hole_costs_only_itself() {
     let mut config = config(address);
     config.connect_timeout = Duration::from_millis(500);
     let world = World::with(config, []);
-    let (answer, others) = meanwhile(Box::pin(world.upstream.send(call(), None, None))).await;
+    let (answer, others) = meanwhile(Box::pin(world.upstream.send(
+        call(),
+        None,
+        Along::default(),
+    )))
+    .await;
     let error = answer.outcome.unwrap_err();
     let expected = UpstreamError::Unreachable(ConnectFault::Slow(Duration::from_millis(500)));
     assert_eq!(chain(&error), chain(&expected));
@@ -170,7 +176,7 @@ async fn giving_up_a_first_request_does_not_cost_the_next_one_its_session() {
     .await;
     let world = World::of(&fake);
     tokio::select! {
-        answer = world.upstream.send(call(), None, None) => panic!("{answer:?}"),
+        answer = world.upstream.send(call(), None, Along::default()) => panic!("{answer:?}"),
         _ = fake.wait_for("initialize", 1) => {}
     }
     gate.notify_one();

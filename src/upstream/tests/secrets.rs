@@ -3,6 +3,7 @@
 use super::super::Asides;
 use super::fake::*;
 use crate::login::Grant;
+use crate::upstream::Along;
 use crate::upstream::{Listing, Notice, UpstreamError};
 use crate::wire::level::Level;
 use crate::wording::chain;
@@ -36,7 +37,7 @@ async fn a_server_without_sign_in_gets_no_token_even_if_there_is_one() {
     let grant = Grant::of(TOKEN, "alice");
     world
         .upstream
-        .send(call(), Some(&grant), None)
+        .send(call(), Some(&grant), Along::default())
         .await
         .outcome
         .unwrap()
@@ -68,7 +69,7 @@ async fn a_refused_token_is_replaced_once() {
     let world = World::signed_in(&fake, [old.clone(), new]);
     world
         .upstream
-        .send(call(), Some(&old), None)
+        .send(call(), Some(&old), Along::default())
         .await
         .outcome
         .unwrap()
@@ -93,7 +94,7 @@ async fn a_token_that_is_refused_in_the_handshake_is_replaced_too() {
     let world = World::signed_in(&fake, [old.clone(), new]);
     world
         .upstream
-        .send(call(), Some(&old), None)
+        .send(call(), Some(&old), Along::default())
         .await
         .outcome
         .unwrap()
@@ -111,7 +112,7 @@ async fn a_server_that_refuses_every_token_is_asked_twice() {
     let world = World::signed_in(&fake, grants.clone());
     let error = world
         .upstream
-        .send(call(), Some(&grants[0]), None)
+        .send(call(), Some(&grants[0]), Along::default())
         .await
         .outcome
         .unwrap_err();
@@ -157,7 +158,10 @@ async fn an_echoed_bearer_reaches_nobody() {
         let grant = Grant::of(TOKEN, "alice");
         let mut world = World::signed_in(&fake, [grant.clone()]);
         let (told, mut asides) = Asides::new(Some(Level::Debug));
-        let answer = world.upstream.send(call(), Some(&grant), Some(told)).await;
+        let answer = world
+            .upstream
+            .send(call(), Some(&grant), hearing(told))
+            .await;
         let said = match &answer.outcome {
             Ok(Ok(raw) | Err(raw)) => raw.get().to_owned(),
             Err(error) => format!("{} {error:?}", chain(&error)),
@@ -196,7 +200,10 @@ async fn redirects_within_the_origin_keep_the_call_and_no_other_is_followed() {
         .await;
         let grant = Grant::of(TOKEN, "alice");
         let world = World::signed_in(&fake, [grant.clone()]);
-        let answer = world.upstream.send(call(), Some(&grant), None).await;
+        let answer = world
+            .upstream
+            .send(call(), Some(&grant), Along::default())
+            .await;
         let calls = fake.of("tools/call");
         assert!(calls.len() <= 7, "{shown}");
         if followed {

@@ -3,6 +3,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::fake::*;
 use crate::login::Grant;
+use crate::upstream::Along;
 use crate::upstream::{Health, Listing, Notice, UpstreamError};
 use crate::wording::chain;
 
@@ -11,7 +12,7 @@ async fn a_session_is_opened_once_however_many_want_it() {
     let fake = Fake::start(|_| None).await;
     let world = World::of(&fake);
     assert!(matches!(world.upstream.health(), Health::Unused));
-    let calls = (0..20).map(|_| world.upstream.send(call(), None, None));
+    let calls = (0..20).map(|_| world.upstream.send(call(), None, Along::default()));
     for answer in futures_util::future::join_all(calls).await {
         assert_eq!(answer.outcome.unwrap().unwrap().get(), r#"{"content":[]}"#);
         assert_eq!(answer.http_status, Some(200));
@@ -35,7 +36,7 @@ async fn a_session_is_opened_once_however_many_want_it() {
 async fn a_call_arrives_as_it_was_admitted_with_its_names() {
     let fake = Fake::start(|_| None).await;
     let world = World::of(&fake);
-    let answer = world.upstream.send(call(), None, None).await;
+    let answer = world.upstream.send(call(), None, Along::default()).await;
     let seen = fake.of("tools/call").pop().unwrap();
     assert!(
         seen.body
@@ -96,7 +97,7 @@ async fn a_forgotten_session_is_opened_anew_without_the_caller_noticing() {
         })
         .await;
         let mut world = World::of(&fake);
-        let answer = world.upstream.send(call(), None, None).await;
+        let answer = world.upstream.send(call(), None, Along::default()).await;
         assert!(answer.outcome.unwrap().is_ok(), "{refusal}");
         assert_eq!(answer.http_status, Some(200));
         let calls = fake.of("tools/call");
@@ -115,7 +116,10 @@ async fn a_server_that_forgets_every_session_is_not_asked_for_ever() {
     let fake =
         Fake::start(|seen| (seen.method() == "tools/call").then(|| raw("404 Not Found", "", "")))
             .await;
-    let answer = World::of(&fake).upstream.send(call(), None, None).await;
+    let answer = World::of(&fake)
+        .upstream
+        .send(call(), None, Along::default())
+        .await;
     let error = answer.outcome.unwrap_err();
     assert!(
         matches!(error, UpstreamError::NoEndpoint { status: 404, .. }),
@@ -214,7 +218,7 @@ async fn another_person_gets_another_session() {
     for who in [&alice, &bob] {
         world
             .upstream
-            .send(call(), Some(who), None)
+            .send(call(), Some(who), Along::default())
             .await
             .outcome
             .unwrap()

@@ -2,6 +2,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::fake::*;
+use crate::upstream::Along;
 use crate::upstream::{Aside, Asides, Listing, Notice, UpstreamError};
 use crate::wire::Raw;
 use crate::wire::level::Level;
@@ -31,7 +32,7 @@ async fn a_stream_brings_progress_notices_and_the_result() {
     .await;
     let mut world = World::of(&fake);
     let (told, mut asides) = Asides::new(None);
-    let answer = world.upstream.send(call(), None, Some(told)).await;
+    let answer = world.upstream.send(call(), None, hearing(told)).await;
     assert_eq!(answer.outcome.unwrap().unwrap().get(), r#"{"ok":1}"#);
     let progress = Raw::parse(r#"{"progressToken":7,"progress":1}"#).unwrap();
     assert_eq!(asides.recv().await, Some(Aside::Progress(progress)));
@@ -63,7 +64,7 @@ async fn log_messages_of_a_request_are_its_own_if_it_asked_for_them() {
     .await;
     let mut world = World::of(&fake);
     let (told, mut asides) = Asides::new(Some(Level::Notice));
-    let answer = world.upstream.send(call(), None, Some(told)).await;
+    let answer = world.upstream.send(call(), None, hearing(told)).await;
     assert!(answer.outcome.unwrap().is_ok());
     let mut levels = Vec::new();
     while let Ok(Aside::Message(params)) = asides.try_recv() {
@@ -122,7 +123,7 @@ async fn a_stream_that_breaks_is_taken_up_after_its_last_event() {
     )
     .await;
     let world = World::of(&fake);
-    let answer = world.upstream.send(call(), None, None).await;
+    let answer = world.upstream.send(call(), None, Along::default()).await;
     assert_eq!(answer.outcome.unwrap().unwrap().get(), r#"{"n":3}"#);
     assert_eq!(fake.of("tools/call").len(), 1, "never sent twice");
 }
