@@ -49,6 +49,9 @@ pub trait Backend: Clone + Send + Sync + 'static {
     /// Takes the host in, once; requests do not wait for it.
     fn welcome(&self, host: &Host) -> impl Future<Output = ()> + Send;
 
+    /// Hears what the host tells of itself.
+    fn told(&self, method: &str);
+
     /// Answers a request. Dropping the future withdraws it.
     fn answer(
         &self,
@@ -62,6 +65,10 @@ pub trait Backend: Clone + Send + Sync + 'static {
 impl Backend for Gateway {
     async fn welcome(&self, host: &Host) {
         Self::welcome(self, host).await;
+    }
+
+    fn told(&self, method: &str) {
+        Self::told(self, method);
     }
 
     async fn answer(

@@ -4,6 +4,7 @@
 //! tells it and nothing else does. Hosts and the command line come through here alike.
 
 mod act;
+mod eras;
 pub mod fault;
 mod fetch;
 pub mod host;
@@ -13,6 +14,9 @@ mod level;
 mod lists;
 mod notices;
 mod own;
+mod parking;
+mod questions;
+mod rounds;
 mod route;
 mod rules;
 pub mod status;
@@ -90,6 +94,7 @@ struct Parts {
     fetching: fetch::Fetching,
     hosts: Mutex<Vec<Host>>,
     level: Mutex<Option<level::Wanted>>,
+    parking: parking::Parking,
     waiting_for_sign_in: AtomicBool,
     shown_to: Mutex<Option<Snapshot>>,
     list_budget: Duration,
@@ -135,6 +140,7 @@ impl Gateway {
             rules: rules::Rules::new(setup.policy, setup.scope_names),
             hosts: Mutex::default(),
             level: Mutex::default(),
+            parking: parking::Parking::default(),
             waiting_for_sign_in: AtomicBool::new(false),
             shown_to: Mutex::default(),
             list_budget: setup.list_budget,
@@ -160,6 +166,15 @@ impl Gateway {
         }
         let agent = host.agent();
         self.note(Event::Started { agent }).await;
+    }
+
+    /// Hears what a host tells of itself.
+    pub fn told(&self, method: &str) {
+        if method == method::ROOTS_CHANGED {
+            for server in &self.parts.servers {
+                server.upstream.tell_roots_changed();
+            }
+        }
     }
 
     fn hosts(&self) -> std::sync::MutexGuard<'_, Vec<Host>> {
@@ -210,7 +225,7 @@ impl Gateway {
         }
     }
 
-    /// One use of one thing at one server. A session that changed on the way is read anew, once.
+    /// The use of one thing at one server, with what the server asks in between.
     async fn call(
         &self,
         host: &Host,
@@ -221,8 +236,16 @@ impl Gateway {
         if let Some(level) = asides.as_ref().and_then(Asides::level) {
             self.want_level(host, level);
         }
-        let mut act = Box::pin(self.route(host, method, params)).await?; // which
+        let act = Box::pin(self.route(host, method, params)).await?; // which
         let along = self.along(host, &act, asides);
+        if host.is_alone() && along.abilities.any() && !act.server.upstream.is_alone() {
+            return Box::pin(self.attend(host, act, along)).await;
+        }
+        self.converse(host, act, along).await
+    }
+
+    /// One request to one server. A session that changed on the way is read anew, once.
+    async fn once(&self, mut act: act::Act<'_>, along: Along) -> Result<act::Done, Fault> {
         for _attempt in 0..2 {
             let grant = self.standing(&act).await?; // who
             let permit = self.permit(&act, &grant).await?; // may they
@@ -233,7 +256,7 @@ impl Gateway {
                 act::Admission::Again(same) => act = same,
             }
         }
-        self.session_lost(act).await
+        Err(self.session_lost(act).await)
     }
 
     /// What goes along with a use: what the host can do for the server, and wants to hear of it.

@@ -25,6 +25,7 @@ mod http;
 mod link;
 mod listen;
 mod pages;
+mod question;
 mod scrub;
 mod sse;
 mod subscribe;
@@ -54,6 +55,7 @@ pub use asides::{Aside, Asides};
 pub use era::Eras;
 pub use fault::{BadAnswer, BadList, Broken, ConnectFault, Said, UpstreamError};
 pub use http::{ClientError, Http, HttpSetupError};
+pub use question::Question;
 
 /// One server; clones share the connection. Makes no I/O until asked.
 #[derive(Clone)]
@@ -89,6 +91,8 @@ pub enum Notice {
         /// The params.
         params: Option<Raw>,
     },
+    /// A question that belongs to no request that anybody follows.
+    Asked(ServerName, Question),
 }
 
 /// What goes along with a request.
@@ -155,6 +159,7 @@ struct Inner {
     last_id: AtomicU64,
     strays: AtomicU64,
     replies: Arc<Semaphore>,
+    questions: question::Questions,
 }
 
 impl Upstream {
@@ -199,6 +204,7 @@ impl Upstream {
             last_id: AtomicU64::new(0),
             strays: AtomicU64::new(0),
             replies: Arc::new(Semaphore::new(unasked::REPLIES)),
+            questions: question::Questions::default(),
         };
         Self {
             inner: Arc::new(inner),
@@ -223,10 +229,19 @@ impl Upstream {
         }
     }
 
-    /// Whether the server takes requests that stand alone, as far as that is known now.
+    /// Tells the server that the host's roots have changed, if it keeps a session and may ask for
+    /// them.
+    pub fn tell_roots_changed(&self) {
+        self.inner.tell_roots_changed();
+    }
+
+    /// Whether the server takes requests that stand alone, as far as that is known or remembered.
     #[must_use]
     pub fn is_alone(&self) -> bool {
-        self.inner.current().is_some_and(|link| link.is_alone())
+        match self.inner.current() {
+            Some(link) => link.is_alone(),
+            None => self.inner.memory.era() == Some(era::Era::Alone),
+        }
     }
 
     /// How it stands with the server.

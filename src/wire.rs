@@ -15,6 +15,7 @@ pub mod mirror;
 pub mod object;
 pub mod raw;
 pub mod revision;
+pub mod rounds;
 pub mod stateless;
 pub mod trace;
 

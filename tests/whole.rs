@@ -27,6 +27,10 @@ mod surface;
 mod alone;
 
 #[cfg(test)]
+#[path = "whole/bridge.rs"]
+mod bridge;
+
+#[cfg(test)]
 #[path = "whole/sign_in.rs"]
 mod sign_in;
 

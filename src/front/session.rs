@@ -142,8 +142,10 @@ impl<B: Backend> Session<B> {
                 self.told(&notice);
                 None
             }
-            Ok(Message::Response(_)) => {
-                tracing::debug!("the host answers what nobody asked");
+            Ok(Message::Response(answer)) => {
+                if !self.host.answered(answer) {
+                    tracing::debug!("the host answers what nobody asks any more");
+                }
                 None
             }
             Err(malformed) => Some(reply::malformed(malformed)),
@@ -153,7 +155,13 @@ impl<B: Backend> Session<B> {
     fn told(&self, notice: &Notification) {
         let withdrawn = match (&*notice.method, &notice.params) {
             (method::CANCELLED, Some(params)) => withdrawn(params),
-            _ => None,
+            (method::CANCELLED, _) => None,
+            (told, _) => {
+                if let Some(backend) = self.backend.get() {
+                    backend.told(told);
+                }
+                None
+            }
         };
         if let Some(id) = withdrawn {
             self.running.withdraw(&id);

@@ -12,8 +12,8 @@ mod progress;
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -44,6 +44,7 @@ struct Asked {
 struct Scripted {
     script: Arc<Script>,
     welcomed: Arc<AtomicUsize>,
+    told: Arc<Mutex<Vec<String>>>,
 }
 
 impl fmt::Debug for Scripted {
@@ -60,6 +61,7 @@ impl Scripted {
         Self {
             script: Arc::new(move |asked| Box::pin(script(asked))),
             welcomed: Arc::default(),
+            told: Arc::default(),
         }
     }
 
@@ -108,6 +110,10 @@ impl Backend for Scripted {
         // Requests do not wait for it.
         std::future::pending::<()>().await;
         host.tell("never", None);
+    }
+
+    fn told(&self, method: &str) {
+        self.told.lock().unwrap().push(method.to_owned());
     }
 
     async fn answer(

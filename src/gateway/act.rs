@@ -15,6 +15,7 @@ use crate::wire::object::Object;
 use crate::wire::{Raw, method};
 use crate::wording::chain;
 
+use super::eras;
 use super::fault::{Fault, Refused};
 use super::late::Asked;
 use super::route::{self, Route};
@@ -28,6 +29,8 @@ pub(super) struct Act<'a> {
     pub(super) agent: Arc<Agent>,
     /// Whether the host has seen the name.
     pub(super) seen: bool,
+    /// Whether the host opens no session.
+    alone: bool,
     pub(super) request_id: Box<str>,
     pub(super) trace: TraceContext,
 }
@@ -37,7 +40,7 @@ impl<'a> Act<'a> {
         server: &'a Server,
         mut route: Route,
         method: &str,
-        agent: Arc<Agent>,
+        host: &Host,
         seen: bool,
     ) -> Self {
         let span = u64::from_be_bytes(random::bytes());
@@ -53,11 +56,65 @@ impl<'a> Act<'a> {
             server,
             route,
             method: method.into(),
-            agent,
+            agent: host.agent(),
             seen,
+            alone: host.is_alone(),
             request_id: random::uuid().to_string().into(),
             trace,
         }
+    }
+
+    /// What another use of the same thing is made of.
+    pub(super) fn again(&self) -> Again {
+        Again {
+            route: self.route.clone(),
+            method: self.method.clone(),
+            agent: Arc::clone(&self.agent),
+            seen: self.seen,
+            alone: self.alone,
+            trace: self.trace.clone(),
+        }
+    }
+}
+
+/// What a use goes on with.
+pub(super) struct Again {
+    route: Route,
+    method: Box<str>,
+    agent: Arc<Agent>,
+    seen: bool,
+    alone: bool,
+    trace: TraceContext,
+}
+
+impl Again {
+    /// Another use, with a name of its own in the same trace.
+    pub(super) fn act<'a>(&self, server: &'a Server) -> Act<'a> {
+        Act {
+            server,
+            route: self.route.clone(),
+            method: self.method.clone(),
+            agent: Arc::clone(&self.agent),
+            seen: self.seen,
+            alone: self.alone,
+            request_id: random::uuid().to_string().into(),
+            trace: self.trace.clone(),
+        }
+    }
+}
+
+/// What a server answered, on record.
+#[derive(Debug)]
+pub(super) struct Done {
+    pub(super) result: Raw,
+    /// Whether the answer is of a request that stood alone.
+    pub(super) alone: bool,
+}
+
+impl Done {
+    /// The result in the words of the host's revision.
+    pub(super) fn for_host(self, host: &Host) -> Raw {
+        eras::result(self.result, self.alone, host.is_alone())
     }
 }
 
@@ -73,8 +130,17 @@ pub(super) enum Admission<'a> {
 pub(super) struct Going<'a> {
     server: &'a Server,
     method: Box<str>,
+    /// Whether the host opens no session.
+    alone: bool,
     admitted: Admitted,
     receipt: Receipt,
+}
+
+impl Going<'_> {
+    /// For what does not go to the server.
+    pub(super) fn into_receipt(self) -> Receipt {
+        self.receipt
+    }
 }
 
 impl Gateway {
@@ -100,7 +166,7 @@ impl Gateway {
         let unknown = || Fault::Unknown(found.what.kind(), found.asked.clone());
         let server = self.server(&found.server).ok_or_else(unknown)?;
         let seen = host.has_seen(&found.asked);
-        Ok(Act::new(server, found, method, host.agent(), seen))
+        Ok(Act::new(server, found, method, host, seen))
     }
 
     /// Which server has the name, as far as the lists are known.
@@ -148,10 +214,11 @@ impl Gateway {
         };
         match self.parts.audit.admit(permit, call).await {
             Ok((admitted, receipt)) => {
-                let (server, method) = (act.server, act.method);
+                let (server, method, alone) = (act.server, act.method, act.alone);
                 Ok(Admission::Go(Box::new(Going {
                     server,
                     method,
+                    alone,
                     admitted,
                     receipt,
                 })))
@@ -192,7 +259,7 @@ impl Gateway {
         going: Going<'_>,
         grant: Arc<Grant>,
         along: Along,
-    ) -> Result<Raw, Fault> {
+    ) -> Result<Done, Fault> {
         let upstream = &going.server.upstream;
         let answer = upstream.send(going.admitted, Some(&grant), along).await;
         let settled = self
@@ -210,11 +277,19 @@ impl Gateway {
                 .into(),
             ));
         }
+        let by_itself = answer.alone;
         match answer.outcome {
             Ok(Ok(result)) => {
-                Ok(self.name_for_host(&going.server.config.name, &going.method, result))
+                let result = self.name_for_host(&going.server.config.name, &going.method, result);
+                Ok(Done {
+                    result,
+                    alone: by_itself,
+                })
             }
-            Ok(Err(error)) => Err(Fault::Upstream(error)),
+            Ok(Err(error)) => {
+                let error = eras::error(error, &going.method, by_itself, going.alone);
+                Err(Fault::Upstream(error))
+            }
             Err(error) => Err(Fault::Unavailable(
                 Self::unavailable(going.server, &error).into(),
             )),

@@ -1,6 +1,8 @@
 //! One host session as the gateway needs it: who the host is, what it has seen, how to tell it
 //! something.
 
+pub(super) mod asking;
+
 use std::collections::{BTreeSet, HashSet};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -9,7 +11,9 @@ use tokio::sync::mpsc;
 
 use crate::audit::Agent;
 use crate::name::ExposedName;
-use crate::wire::{Abilities, Id, Message, Notification, Object, Raw, method, stateless};
+use crate::wire::{Abilities, Id, Message, Notification, Object, Raw, Response, method, stateless};
+
+pub use asking::NoAnswer;
 
 /// The host that requests come from; clones share it.
 #[derive(Debug, Clone)]
@@ -37,6 +41,7 @@ struct Inner {
     listeners: Mutex<Vec<Listener>>,
     shown: Mutex<HashSet<ExposedName>>,
     outbox: mpsc::Sender<Message>,
+    asking: asking::Asking,
 }
 
 impl Host {
@@ -50,6 +55,7 @@ impl Host {
             listeners: Mutex::default(),
             shown: Mutex::default(),
             outbox,
+            asking: asking::Asking::default(),
         };
         Self {
             inner: Arc::new(inner),
@@ -105,6 +111,24 @@ impl Host {
     /// Takes note that the host has opened a session, and wants to be told things unasked.
     pub fn open_session(&self) {
         self.inner.in_session.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether the host has opened a session.
+    #[must_use]
+    pub fn has_session(&self) -> bool {
+        self.inner.in_session.load(Ordering::Relaxed)
+    }
+
+    /// Asks the host something in its session, and waits for its answer.
+    pub(super) async fn ask(&self, method: &str, params: Option<Raw>) -> Result<Raw, NoAnswer> {
+        let inner = &self.inner;
+        inner.asking.ask(&inner.outbox, method, params).await
+    }
+
+    /// Takes an answer of the host; whether it was asked.
+    #[must_use]
+    pub fn answered(&self, answer: Response) -> bool {
+        self.inner.asking.answered(answer)
     }
 
     /// Whether the host is told of changes inside a resource, or has a session, in which it may have

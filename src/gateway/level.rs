@@ -2,7 +2,6 @@
 
 use std::sync::{Arc, MutexGuard, PoisonError};
 
-use crate::audit::Agent;
 use crate::upstream::Along;
 use crate::wire::level::Level;
 use crate::wire::{Object, Raw, method};
@@ -17,7 +16,7 @@ use super::{Gateway, Host, Server};
 pub(super) struct Wanted {
     level: Level,
     params: Raw,
-    agent: Arc<Agent>,
+    host: Host,
 }
 
 impl Gateway {
@@ -30,7 +29,7 @@ impl Gateway {
         self.remember_level(Wanted {
             level: Level::parse(&level).ok_or_else(unknown)?,
             params: params.clone(),
-            agent: host.agent(),
+            host: host.clone(),
         });
         Ok(Raw::empty_object())
     }
@@ -43,7 +42,7 @@ impl Gateway {
             self.remember_level(Wanted {
                 level,
                 params: Raw::empty_object().with("level", &Raw::string(level.as_str())),
-                agent: host.agent(),
+                host: host.clone(),
             });
         }
     }
@@ -98,7 +97,7 @@ impl Gateway {
             params: wanted.params,
             mirrors: Arc::default(),
         };
-        let act = Act::new(server, route, method::SET_LEVEL, wanted.agent, false);
+        let act = Act::new(server, route, method::SET_LEVEL, &wanted.host, false);
         let grant = self.standing(&act).await?;
         let permit = self.permit(&act, &grant).await?;
         match self.admit(act, permit, &grant).await? {

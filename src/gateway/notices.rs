@@ -34,6 +34,7 @@ impl Gateway {
                     self.updated(&server, &params);
                 }
             }
+            Notice::Asked(server, question) => self.asked(&server, question),
             Notice::Told { method, params, .. } => self.tell(&method, params.as_ref()),
         }
     }

@@ -16,7 +16,7 @@ use super::fault::{Fault, Kind};
 const GUARDED: [&str; 6] = ["name", "arguments", "uri", "ref", "_meta", "cursor"];
 
 /// Where a request goes and what is sent there.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Route {
     pub(super) server: ServerName,
     pub(super) what: What,
@@ -35,6 +35,7 @@ pub(super) enum What {
     Prompt(Box<str>),
     Resource(Box<str>),
     Server(Box<str>),
+    Question(Box<str>),
 }
 
 impl What {
@@ -44,12 +45,13 @@ impl What {
             Self::Prompt(name) => Target::Prompt(name),
             Self::Resource(uri) => Target::Resource(uri),
             Self::Server(what) => Target::Server(what),
+            Self::Question(what) => Target::Question(what),
         }
     }
 
     pub(super) fn kind(&self) -> Kind {
         match self {
-            Self::Tool(_) | Self::Server(_) => Kind::Tool,
+            Self::Tool(_) | Self::Server(_) | Self::Question(_) => Kind::Tool,
             Self::Prompt(_) => Kind::Prompt,
             Self::Resource(_) => Kind::Resource,
         }
@@ -58,7 +60,10 @@ impl What {
     pub(super) fn name(&self) -> &str {
         match self {
             Self::Tool(name) => name.as_str(),
-            Self::Prompt(name) | Self::Resource(name) | Self::Server(name) => name,
+            Self::Prompt(name)
+            | Self::Resource(name)
+            | Self::Server(name)
+            | Self::Question(name) => name,
         }
     }
 }

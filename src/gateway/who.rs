@@ -7,7 +7,6 @@ use crate::audit::Event;
 use crate::catalog::Changed;
 use crate::login::{Grant, NoGrant, SignInError, Snapshot};
 use crate::policy::Policy;
-use crate::wire::Raw;
 use crate::wording::chain;
 
 use super::act::Act;
@@ -27,10 +26,10 @@ impl Gateway {
     }
 
     /// A session that ended twice while a call was on its way has ended.
-    pub(super) async fn session_lost(&self, act: Act<'_>) -> Result<Raw, Fault> {
+    pub(super) async fn session_lost(&self, act: Act<'_>) -> Fault {
         let why = NoGrant::Ended;
         self.record_refusal(&act, None, late::reason(&why)).await;
-        Err(self.without(&why).await)
+        self.without(&why).await
     }
 
     /// Starts the sign-in, or joins the one under way, and says how to go on.

@@ -119,7 +119,7 @@ impl Clause {
             Target::Tool(tool) => self.judge_tool(tool.as_str()),
             Target::Prompt(name) => self.prompts.judge(name),
             Target::Resource(uri) => self.resources.judge(uri),
-            Target::Server(_) => Verdict::Permit,
+            Target::Server(_) | Target::Question(_) => Verdict::Permit,
         }
     }
 
@@ -189,7 +189,8 @@ fn general_scopes<'n>(
             (names.tools_read.as_deref(), names.tools_execute.as_deref())
         }
         Target::Resource(_) => (names.resources_read.as_deref(), None),
-        // `mcp:admin` is asked for by the policies that want it.
-        Target::Server(_) => (None, None),
+        // `mcp:admin` is asked for by the policies that want it; questions are parts of calls, which
+        // have been judged.
+        Target::Server(_) | Target::Question(_) => (None, None),
     }
 }

@@ -30,6 +30,8 @@ pub enum Target<'a> {
     Resource(&'a str),
     /// What changes the server itself, such as its log level.
     Server(&'a str),
+    /// What the server asks of the host, such as `elicitation/create`.
+    Question(&'a str),
 }
 
 impl<'a> Target<'a> {
@@ -38,11 +40,14 @@ impl<'a> Target<'a> {
     pub fn name(self) -> &'a str {
         match self {
             Self::Tool(tool) => tool.as_str(),
-            Self::Prompt(name) | Self::Resource(name) | Self::Server(name) => name,
+            Self::Prompt(name)
+            | Self::Resource(name)
+            | Self::Server(name)
+            | Self::Question(name) => name,
         }
     }
 
-    /// `tool`, `prompt`, `resource` or `server`.
+    /// `tool`, `prompt`, `resource`, `server` or `question`.
     #[must_use]
     pub fn kind(self) -> &'static str {
         match self {
@@ -50,6 +55,7 @@ impl<'a> Target<'a> {
             Self::Prompt(_) => "prompt",
             Self::Resource(_) => "resource",
             Self::Server(_) => "server",
+            Self::Question(_) => "question",
         }
     }
 }

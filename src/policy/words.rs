@@ -106,5 +106,12 @@ fn phrase(server: &ServerName, what: Target<'_>) -> (String, &'static str) {
                 "not changed",
             )
         }
+        Target::Question(method) => {
+            let method = shown(method);
+            (
+                format!("The question {method} of the server {server}"),
+                "not put",
+            )
+        }
     }
 }

@@ -2,6 +2,7 @@
 
 use tokio::sync::mpsc;
 
+use super::question::Question;
 use crate::wire::level::Level;
 use crate::wire::{Object, Raw};
 
@@ -19,6 +20,8 @@ pub enum Aside {
 pub struct Asides {
     sink: mpsc::UnboundedSender<Aside>,
     level: Option<Level>,
+    /// Who hears what the server asks, if it is asked on behalf of this request alone.
+    asked: Option<mpsc::UnboundedSender<Question>>,
 }
 
 impl Asides {
@@ -26,7 +29,23 @@ impl Asides {
     #[must_use]
     pub fn new(level: Option<Level>) -> (Self, mpsc::UnboundedReceiver<Aside>) {
         let (sink, told) = mpsc::unbounded_channel();
-        (Self { sink, level }, told)
+        let asked = None;
+        (Self { sink, level, asked }, told)
+    }
+
+    /// The same listener, with somebody who hears the questions too.
+    #[must_use]
+    pub fn asking(self, asked: mpsc::UnboundedSender<Question>) -> Self {
+        let asked = Some(asked);
+        Self { asked, ..self }
+    }
+
+    /// Passes on a question that belongs to the request; gives it back if nobody hears it.
+    pub(super) fn question(&self, question: Question) -> Result<(), Question> {
+        match &self.asked {
+            Some(asked) => asked.send(question).map_err(|unheard| unheard.0),
+            None => Err(question),
+        }
     }
 
     /// The level that was asked for with the request.

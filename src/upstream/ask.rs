@@ -11,7 +11,7 @@ use super::link::Link;
 use super::{Along, Answer, Inner, frame, subscribe};
 use crate::config::ServerAuth;
 use crate::login::{Grant, NoGrant};
-use crate::wire::{Raw, method, stateless};
+use crate::wire::{Raw, code, method, stateless};
 
 /// What is asked.
 #[derive(Debug, Clone, Copy)]
@@ -39,6 +39,10 @@ fn changes_nothing(asked: &str) -> bool {
             | method::PROMPTS_GET
             | method::COMPLETE
     )
+}
+
+fn is_header_mismatch(error: &Raw) -> bool {
+    frame::has_code(error, &[code::HEADER_MISMATCH])
 }
 
 impl Ask<'_> {
@@ -103,8 +107,11 @@ impl Inner {
                     id = self.next_id();
                 }
                 Verdict::Answered(outcome) => {
-                    if matches!(outcome, Ok(Ok(_))) {
-                        self.subscriptions.note(ask.method, ask.params);
+                    match &outcome {
+                        Ok(Ok(_)) => self.subscriptions.note(ask.method, ask.params),
+                        // The server wants other parameters repeated than it did.
+                        Ok(Err(error)) if is_header_mismatch(error) => self.tools_changed(),
+                        Ok(Err(_)) | Err(_) => {}
                     }
                     return outcome;
                 }
@@ -173,14 +180,15 @@ impl Exchange<'_> {
         let mut withdrawal = Withdrawal::armed(self);
         let verdict = async {
             let posting = self.post(Some(ask.trace), Some(ask.repeated()), body);
-            let response = match ask.deadline.bound(posting).await {
+            let questions = &self.inner.questions;
+            let response = match ask.deadline.bound_but_for(questions, posting).await {
                 // Nobody knows how much of it arrived.
                 Err(error @ UpstreamError::Interrupted(_)) => return Ok(error.into()),
                 other => other?,
             };
             answer.http_status = Some(response.status().as_u16());
             let judged = async { Ok(self.judge(response).await) };
-            ask.deadline.bound(judged).await
+            ask.deadline.bound_but_for(questions, judged).await
         }
         .await;
         match &verdict {

@@ -1,10 +1,12 @@
 //! The end of a wait, with the length that is told when it comes.
 
+use std::pin::pin;
 use std::time::Duration;
 
 use tokio::time::Instant;
 
 use super::fault::UpstreamError;
+use super::question::Questions;
 
 /// An instant after which nobody waits any more.
 #[derive(Debug, Clone, Copy)]
@@ -30,6 +32,29 @@ impl Deadline {
         match tokio::time::timeout_at(self.at, work).await {
             Ok(outcome) => outcome,
             Err(_elapsed) => Err(UpstreamError::Silent(self.limit)),
+        }
+    }
+
+    /// The same, but for the time in which somebody is being asked on the server's behalf: it begins
+    /// anew when they have answered.
+    pub(super) async fn bound_but_for<T>(
+        self,
+        questions: &Questions,
+        work: impl Future<Output = Result<T, UpstreamError>>,
+    ) -> Result<T, UpstreamError> {
+        let mut work = pin!(work);
+        let mut at = self.at;
+        loop {
+            if let Ok(outcome) = tokio::time::timeout_at(at, &mut work).await {
+                return outcome;
+            }
+            if !questions.any() {
+                return Err(UpstreamError::Silent(self.limit));
+            }
+            tokio::select! {
+                outcome = &mut work => return outcome,
+                () = questions.none() => at = Instant::now() + self.limit,
+            }
         }
     }
 }

@@ -16,7 +16,7 @@ use crate::wire::{Object, Raw, code, method, revision, stateless};
 /// What a server lets be known of itself.
 enum Found {
     /// It takes requests that stand alone.
-    Alone(Link),
+    Alone(Box<Link>),
     /// It keeps sessions; whether it has said so, or has only failed to say anything else.
     Sessions { certain: bool },
 }
@@ -46,7 +46,7 @@ impl Inner {
         let certain = match self.discover(who.clone()).await? {
             Found::Alone(link) => {
                 self.remember(Era::Alone).await;
-                return Ok(link);
+                return Ok(*link);
             }
             Found::Sessions { certain } => certain,
         };
@@ -133,7 +133,8 @@ impl Inner {
                     link::server_info(meta.get(stateless::SERVER)?)
                 });
                 let tasks = self.tasks.child();
-                Ok(Found::Alone(Link::discovered(capabilities, info, tasks)?))
+                let link = Link::discovered(capabilities, info, tasks)?;
+                Ok(Found::Alone(Box::new(link)))
             }
         }
     }
@@ -156,25 +157,22 @@ fn chosen(versions: &Raw) -> Result<Era, UpstreamError> {
 
 /// What an error in answer to the question means: of this revision, or of any other.
 fn read_refusal(error: &Raw) -> Result<Found, UpstreamError> {
-    const REVISION: i64 = code::UNSUPPORTED_VERSION as i64;
-    const HEADERS: i64 = code::HEADER_MISMATCH as i64;
-    const CAPABILITY: i64 = code::MISSING_CAPABILITY as i64;
-    match frame::code(error) {
-        REVISION => {
-            let supported = Object::of(error, &[]).ok();
-            let supported = supported.and_then(|error| error.get("data").cloned());
-            let supported = supported.and_then(|data| {
-                let data = Object::of(&data, &[]).ok()?;
-                data.get("supported").cloned()
-            });
-            match supported.map(|versions| chosen(&versions)).transpose()? {
-                Some(Era::Sessions) => Ok(Found::Sessions { certain: true }),
-                Some(Era::Alone) | None => Err(frame::refused(error)),
-            }
-        }
-        HEADERS | CAPABILITY => Err(frame::refused(error)),
-        _ => Ok(Found::Sessions { certain: true }),
+    if frame::has_code(error, &[code::UNSUPPORTED_VERSION]) {
+        let supported = Object::of(error, &[]).ok();
+        let supported = supported.and_then(|error| error.get("data").cloned());
+        let supported = supported.and_then(|data| {
+            let data = Object::of(&data, &[]).ok()?;
+            data.get("supported").cloned()
+        });
+        return match supported.map(|versions| chosen(&versions)).transpose()? {
+            Some(Era::Sessions) => Ok(Found::Sessions { certain: true }),
+            Some(Era::Alone) | None => Err(frame::refused(error)),
+        };
     }
+    if frame::has_code(error, &[code::HEADER_MISMATCH, code::MISSING_CAPABILITY]) {
+        return Err(frame::refused(error));
+    }
+    Ok(Found::Sessions { certain: true })
 }
 
 /// What the lack of an answer means. Whoever cannot be reached is not asked another way.
@@ -188,7 +186,19 @@ fn read_failure(error: UpstreamError) -> Result<Found, UpstreamError> {
         UpstreamError::Failed { .. } | UpstreamError::Interrupted(_) => {
             Ok(Found::Sessions { certain: false })
         }
-        _ => Ok(Found::Sessions { certain: true }),
+        UpstreamError::Handshake(_)
+        | UpstreamError::Revision(_)
+        | UpstreamError::Unauthorized(_)
+        | UpstreamError::Forbidden { .. }
+        | UpstreamError::NoEndpoint { .. }
+        | UpstreamError::Redirected { .. }
+        | UpstreamError::Rejected { .. }
+        | UpstreamError::Refused { .. }
+        | UpstreamError::Silent(_)
+        | UpstreamError::TooLarge
+        | UpstreamError::BadAnswer(_)
+        | UpstreamError::BadList(_)
+        | UpstreamError::Misdirected => Ok(Found::Sessions { certain: true }),
     }
 }
 

@@ -80,15 +80,14 @@ impl Exchange<'_> {
 
     /// What a JSON-RPC error means: mostly it is the answer.
     fn refused(&self, error: Raw) -> Verdict {
-        let code = frame::code(&error);
         let error = self.scrubber().raw(error);
-        let other_era = if self.link.is_alone() {
-            code == i64::from(code::UNSUPPORTED_VERSION)
+        let other_era: &[i32] = if self.link.is_alone() {
+            &[code::UNSUPPORTED_VERSION]
         } else {
             // Nothing in a session is refused like this.
-            code == i64::from(code::UNSUPPORTED_VERSION) || code == i64::from(code::HEADER_MISMATCH)
+            &[code::UNSUPPORTED_VERSION, code::HEADER_MISMATCH]
         };
-        if other_era && !self.is_probe() {
+        if frame::has_code(&error, other_era) && !self.is_probe() {
             self.inner.memory.forget();
             return Verdict::SessionLost(frame::refused(&error));
         }

@@ -44,7 +44,18 @@ pub(super) fn initialize(id: u64, abilities: &Abilities) -> Bytes {
     format!(r#"{{"jsonrpc":"2.0","id":{id},"method":"initialize","params":{params}}}"#).into()
 }
 
-/// Answers a server's own request: `ping`, and no other.
+/// Answers a server's question.
+pub(super) fn answer(id: &Id, outcome: &Result<Raw, Raw>) -> Bytes {
+    let id = id.as_json();
+    let (key, value) = match outcome {
+        Ok(result) => ("result", result),
+        Err(error) => ("error", error),
+    };
+    let value = value.get();
+    format!(r#"{{"jsonrpc":"2.0","id":{id},"{key}":{value}}}"#).into()
+}
+
+/// Answers a server's own request: `ping`, and none that is not known.
 pub(super) fn reply(id: &Id, asked: &str) -> Bytes {
     let id = id.as_json();
     if asked == method::PING {
@@ -56,10 +67,16 @@ pub(super) fn reply(id: &Id, asked: &str) -> Bytes {
 }
 
 /// The code of a JSON-RPC error object; 0 where there is none.
-pub(super) fn code(error: &Raw) -> i64 {
+fn code_of(error: &Raw) -> i64 {
     let object = Object::of(error, &[]).ok();
     let code = object.as_ref().and_then(|object| object.get("code"));
     code.and_then(|raw| raw.get().parse().ok()).unwrap_or(0)
+}
+
+/// Whether a JSON-RPC error object has one of these codes.
+pub(super) fn has_code(error: &Raw, codes: &[i32]) -> bool {
+    let said = code_of(error);
+    codes.iter().any(|code| i64::from(*code) == said)
 }
 
 /// What a JSON-RPC error object says.
@@ -69,7 +86,7 @@ pub(super) fn refused(error: &Raw) -> UpstreamError {
         .as_ref()
         .and_then(|object| object.string("message").ok().flatten());
     UpstreamError::Refused {
-        code: code(error),
+        code: code_of(error),
         said: Said::new(&scrub::clean(&message.unwrap_or_default())),
     }
 }

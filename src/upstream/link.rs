@@ -15,7 +15,7 @@ use super::{Inner, Listing};
 use crate::login::Grant;
 use crate::principal::Identity;
 use crate::stop::Tasks;
-use crate::wire::{Abilities, Object, Raw, method, revision};
+use crate::wire::{Abilities, Object, Raw, Request, method, revision};
 
 /// An open session, or what stands for one; it ends with its tasks.
 #[derive(Debug)]
@@ -104,6 +104,16 @@ impl Link {
     /// of them says so itself.
     pub(super) fn knows(&self, abilities: &Abilities) -> bool {
         self.is_alone() || self.told == *abilities || self.told.grown_by(abilities).is_none()
+    }
+
+    /// Whether the host can do what the server asks of it, and the server knows so.
+    pub(super) fn was_told_of(&self, request: &Request) -> bool {
+        self.told.allow(&request.method, request.params.as_ref())
+    }
+
+    /// Whether the server may ask for the host's roots.
+    pub(super) fn was_told_of_roots(&self) -> bool {
+        self.told.allow(method::ROOTS, None)
     }
 
     /// Whether the server has said that it has such a list.

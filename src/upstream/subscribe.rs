@@ -314,9 +314,8 @@ impl Inner {
 /// The resources that the server takes on, of what is asked of it.
 async fn acknowledged(events: &mut Events, id: u64) -> Result<BTreeSet<Box<str>>, NoStream> {
     loop {
-        let data = match events.next().await {
-            Ok(Some(data)) => data,
-            Ok(None) | Err(_) => return Err(NoStream::Later),
+        let Ok(Some(data)) = events.next().await else {
+            return Err(NoStream::Later);
         };
         let notice = match Message::parse(&data) {
             Ok(Message::Notification(notice)) if *notice.method == *method::ACKNOWLEDGED => notice,

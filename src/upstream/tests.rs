@@ -5,6 +5,7 @@ mod eras;
 mod fake;
 mod lists;
 mod oddities;
+mod questions;
 mod recovery;
 mod secrets;
 mod sessions;

@@ -31,7 +31,7 @@ impl Inner {
     ) {
         match message {
             Message::Notification(notice) => self.told(bearer, notice, asides),
-            Message::Request(request) => self.asked(link, bearer, &request),
+            Message::Request(request) => self.asked(link, bearer, request, asides),
             Message::Response(_) => self.count_stray(),
         }
     }
@@ -39,6 +39,28 @@ impl Inner {
     /// Says that all lists may have changed, because the server was away.
     pub(super) fn all_changed(&self) {
         self.changed(&LISTINGS);
+    }
+
+    pub(super) fn tell_roots_changed(self: &Arc<Self>) {
+        let link = self.current();
+        let Some(link) = link.filter(|link| !link.is_alone() && link.was_told_of_roots()) else {
+            return;
+        };
+        let inner = Arc::clone(self);
+        self.aside(async move {
+            let Ok(who) = inner.standing(None).await else {
+                return;
+            };
+            if link.belongs_to(who.as_ref()) {
+                let notice = frame::notification(method::ROOTS_CHANGED, None);
+                inner.tell_aside(&link, inner.bearer(who.as_ref()), notice, ());
+            }
+        });
+    }
+
+    /// Says that the tools may have changed.
+    pub(super) fn tools_changed(&self) {
+        self.changed(&[Listing::Tools]);
     }
 
     /// Counts an answer that nobody waits for, or a message that nobody can read.
@@ -59,8 +81,11 @@ impl Inner {
                 self.changed(&[Listing::Resources, Listing::Templates]);
             }
             method::PROMPTS_CHANGED => self.changed(&[Listing::Prompts]),
-            // It withdraws a request of the server's own, and those are answered at once.
-            method::CANCELLED => {}
+            method::CANCELLED => {
+                if let Some(params) = &notice.params {
+                    self.questions.withdraw(params);
+                }
+            }
             _ => {
                 let mut params = notice.params.map(|params| scrubbed(bearer, params));
                 if &*notice.method == method::MESSAGE
@@ -87,23 +112,33 @@ impl Inner {
         }
     }
 
-    fn notify(&self, notice: Notice) {
+    pub(super) fn notify(&self, notice: Notice) {
         // The receiver ends before the connections do, when chaperone stops.
         let _gone = self.notices.send(notice);
     }
 
-    fn asked(self: &Arc<Self>, link: &Arc<Link>, bearer: Option<&Arc<Grant>>, request: &Request) {
+    fn asked(
+        self: &Arc<Self>,
+        link: &Arc<Link>,
+        bearer: Option<&Arc<Grant>>,
+        request: Request,
+        asides: Option<&Asides>,
+    ) {
         if link.is_alone() {
             // This revision has no such requests, and no way to answer them.
             return self.count_stray();
         }
-        match Arc::clone(&self.replies).try_acquire_owned() {
-            Ok(place) => {
-                let body = frame::reply(&request.id, &request.method);
-                self.tell_aside(link, bearer, body, place);
-            }
-            Err(_flood) => self.count_stray(),
+        let Ok(place) = Arc::clone(&self.replies).try_acquire_owned() else {
+            // A flood.
+            return self.count_stray();
+        };
+        if link.was_told_of(&request) {
+            let params = request.params.map(|params| scrubbed(bearer, params));
+            let request = Request { params, ..request };
+            return self.put(link, bearer, request, asides, place);
         }
+        let body = frame::reply(&request.id, &request.method);
+        self.tell_aside(link, bearer, body, place);
     }
 }
 

@@ -16,6 +16,11 @@ const KEYS: [&str; 6] = ["jsonrpc", "id", "method", "params", "result", "error"]
 pub struct Id(Box<str>);
 
 impl Id {
+    /// An identity whose JSON this is.
+    pub(super) fn of_text(json: impl Into<Box<str>>) -> Self {
+        Self(json.into())
+    }
+
     /// The identity as JSON.
     #[must_use]
     pub fn as_json(&self) -> &str {

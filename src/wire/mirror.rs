@@ -144,7 +144,10 @@ fn count(schema: &Raw) -> usize {
                 });
                 own + inner.sum::<usize>()
             }
-            _ => 0,
+            serde_json::Value::Null
+            | serde_json::Value::Bool(_)
+            | serde_json::Value::Number(_)
+            | serde_json::Value::String(_) => 0,
         }
     }
     let value: Result<serde_json::Value, _> = serde_json::from_str(schema.get());

@@ -6,7 +6,8 @@
 //   node --import ../world/packages.mjs fixture.mjs --stdio    the same server on standard input and output
 //
 // Over HTTP it serves sessions (2025-11-25) and requests that stand alone (2026-07-28) at one address,
-// which the first line on standard output says.
+// which the first line on standard output says; with ERA=legacy or ERA=modern in the environment, the
+// first or the second alone.
 import { McpServer, createMcpHandler, hostHeaderValidationResponse, isLegacyRequest, localhostAllowedHostnames,
   localhostAllowedOrigins, originValidationResponse } from '@modelcontextprotocol/server';
 import { serveStdio } from '@modelcontextprotocol/server/stdio';
@@ -36,6 +37,9 @@ function makeServer({ era }) {
 
 const onerror = (error) => console.error(error.message);
 
+const only = process.env.ERA;
+const keepsSession = async (request) => only === 'legacy' || (only !== 'modern' && await isLegacyRequest(request));
+
 async function serveHttp() {
   const modern = createMcpHandler(makeServer, { legacy: 'reject', onerror });
   listeners.tools = modern.notify.toolsChanged;
@@ -43,7 +47,7 @@ async function serveHttp() {
   const url = await listen(async (request) =>
     hostHeaderValidationResponse(request, localhostAllowedHostnames())
     ?? originValidationResponse(request, localhostAllowedOrigins())
-    ?? ((await isLegacyRequest(request)) ? serveSession(request, makeServer) : modern.fetch(request)));
+    ?? ((await keepsSession(request)) ? serveSession(request, makeServer) : modern.fetch(request)));
   console.log(`listening ${url}/mcp`);
 }
 

@@ -15,7 +15,7 @@ async fn a_closed_stdin_and_a_signal_end_the_session_in_order() {
     for by_signal in [false, true] {
         let company = Company::signed_in("alice").await;
         let mut host = company.host().await;
-        host.call("database__list_tables", json!({})).await;
+        host.tools().await;
         // It is under way when the end comes: its progress says so.
         let mut call = slow();
         call["_meta"] = json!({"progressToken": "t"});
@@ -27,7 +27,7 @@ async fn a_closed_stdin_and_a_signal_end_the_session_in_order() {
         }
         let status = host.close().await;
         assert_eq!(status.code(), Some(0));
-        let seen = company.database.seen().await;
+        let seen = company.deploy.seen().await;
         let deleted = seen
             .iter()
             .filter(|request| request["http_method"] == "DELETE");

@@ -61,9 +61,17 @@ impl Host {
 
     /// Shakes hands in a revision, and returns the result of `initialize`.
     pub async fn initialize(&mut self, revision: &str) -> Value {
+        self.initialize_with(revision, json!({})).await
+    }
+
+    /// The same as a host that can do this.
+    pub async fn initialize_with(&mut self, revision: &str, capabilities: Value) -> Value {
         let client = json!({ "name": "world", "version": "1" });
-        let params =
-            json!({ "protocolVersion": revision, "capabilities": {}, "clientInfo": client });
+        let params = json!({
+            "protocolVersion": revision,
+            "capabilities": capabilities,
+            "clientInfo": client,
+        });
         let result = self.result("initialize", params).await;
         self.notify("notifications/initialized", json!({})).await;
         result
@@ -162,6 +170,12 @@ impl Host {
     /// Waits for a notification or request of the server.
     pub async fn method(&mut self, method: &str) -> Value {
         self.expect(|message| message["method"] == method).await
+    }
+
+    /// Answers a request of the server.
+    pub async fn reply(&mut self, asked: &Value, result: Value) {
+        let answer = json!({ "jsonrpc": "2.0", "id": asked["id"], "result": result });
+        self.write(&answer.to_string()).await;
     }
 
     /// Waits for the first message that is wanted; the others stay for later.

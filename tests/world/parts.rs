@@ -51,6 +51,10 @@ pub enum Kind {
     Deploy,
     /// npm `@modelcontextprotocol/server-everything`; asks for no bearer.
     Everything,
+    /// The server that the conformance suite asks for, with sessions alone; asks for no bearer.
+    Old,
+    /// The same without sessions.
+    New,
 }
 
 impl Kind {
@@ -59,6 +63,8 @@ impl Kind {
             Self::Database => "database",
             Self::Deploy => "deploy",
             Self::Everything => "everything",
+            Self::Old => "old",
+            Self::New => "new",
         }
     }
 
@@ -67,6 +73,8 @@ impl Kind {
             Self::Database => world.python("tests/world/servers/database.py"),
             Self::Deploy => world.python("tests/world/servers/deploy.py"),
             Self::Everything => everything(world),
+            Self::Old => fixture(world, "legacy"),
+            Self::New => fixture(world, "modern"),
         };
         command.env("PORT", "0").env("ISSUER", issuer);
         command
@@ -82,6 +90,12 @@ fn everything(world: &World) -> Command {
         "npm/node_modules/@modelcontextprotocol/server-everything/dist/index.js",
     ));
     command.arg("streamableHttp");
+    command
+}
+
+fn fixture(world: &World, era: &str) -> Command {
+    let mut command = world.node("tests/conformance/fixture.mjs");
+    command.env("ERA", era);
     command
 }
 
@@ -130,7 +144,7 @@ impl Server {
 
     /// Its table in the configuration.
     pub fn configuration(&self) -> String {
-        let auth = if self.name == "everything" {
+        let auth = if ["everything", "old", "new"].contains(&&*self.name) {
             "none"
         } else {
             "sso"

@@ -176,3 +176,18 @@ async fn a_host_that_reads_late_gets_every_answer() {
     assert_eq!(answered.len(), 2000);
     scene.alive().await;
 }
+
+#[tokio::test(start_paused = true)]
+async fn what_a_host_tells_of_itself_is_passed_on() {
+    let backend = Scripted::echo();
+    let mut scene = Scene::with(backend.clone());
+    scene.alive().await;
+    settled().await;
+    let told = "notifications/roots/list_changed";
+    scene
+        .say(format!(r#"{{"jsonrpc":"2.0","method":"{told}"}}"#))
+        .await;
+    scene.say(cancel("9")).await;
+    scene.alive().await;
+    assert_eq!(*backend.told.lock().unwrap(), [told]);
+}

@@ -29,7 +29,7 @@ fn params(seen: &Seen) -> Raw {
 
 #[tokio::test]
 async fn a_request_says_all_that_is_needed_and_keeps_the_rest() {
-    let fake = Fake::start(modern).await;
+    let fake = Fake::start(|seen| Some(modern(seen))).await;
     let world = world(&fake);
     let definition = r#"{"name":"echo","inputSchema":{"properties":{
         "where":{"type":"string","x-mcp-header":"Region"},
@@ -90,7 +90,7 @@ async fn a_request_says_all_that_is_needed_and_keeps_the_rest() {
 async fn an_answer_that_breaks_off_is_asked_for_again_where_nothing_changes() {
     let fake = Fake::start(|seen| match seen.method().as_str() {
         "resources/read" | "tools/call" => Some(closed(stream("id: 1\ndata:\n\n"))),
-        _ => modern(seen),
+        _ => Some(modern(seen)),
     })
     .await;
     let world = world(&fake);
@@ -110,7 +110,7 @@ async fn an_answer_that_breaks_off_is_asked_for_again_where_nothing_changes() {
 async fn a_withdrawn_request_ends_with_its_connection_alone() {
     let fake = Fake::start(|seen| match seen.method().as_str() {
         "tools/call" => Some(held(stream(": here\n\n"))),
-        _ => modern(seen),
+        _ => Some(modern(seen)),
     })
     .await;
     let world = world(&fake);
@@ -135,7 +135,7 @@ async fn what_is_told_on_the_way_is_heard_and_requests_on_a_stream_are_not() {
             );
             Some(closed(stream(&format!("{told}{}", event(seen, r#"{"content":[]}"#)))))
         }
-        _ => modern(seen),
+        _ => Some(modern(seen)),
     })
     .await;
     let world = world(&fake);
@@ -180,7 +180,7 @@ async fn changes_are_heard_on_a_stream_of_their_own() {
             let rest = changed("tools/list_changed", "") + &changed("odd/thing", ",\"x\":1");
             Some(held(stream(&subscription(seen, &rest))))
         }
-        _ => modern(seen),
+        _ => Some(modern(seen)),
     })
     .await;
     let mut world = world(&fake);
@@ -211,7 +211,7 @@ async fn resources_are_listened_to_on_the_same_stream() {
             Some(held(stream(&subscription(seen, &rest))))
         }
         "subscriptions/listen" => Some(held(stream(&subscription(seen, "")))),
-        _ => modern(seen),
+        _ => Some(modern(seen)),
     })
     .await;
     let mut world = world(&fake);
@@ -245,7 +245,7 @@ async fn a_stream_that_ends_is_opened_again_and_all_may_have_changed() {
             }
             Some(held(reply))
         }
-        _ => modern(seen),
+        _ => Some(modern(seen)),
     })
     .await;
     let mut world = world(&fake);
@@ -268,7 +268,7 @@ async fn a_server_that_tells_nothing_is_not_asked_to() {
             seen,
             r#"{"supportedVersions":["2026-07-28"],"capabilities":{"tools":{}}}"#,
         )),
-        _ => modern(seen),
+        _ => Some(modern(seen)),
     })
     .await;
     let world = world(&fake);

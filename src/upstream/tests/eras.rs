@@ -11,7 +11,7 @@ use crate::upstream::{Along, Health, UpstreamError};
 fn revision(world: &World) -> String {
     match world.upstream.health() {
         Health::Up { revision, .. } => revision.into(),
-        other => format!("{other:?}"),
+        other @ (Health::Unused | Health::Down { .. }) => format!("{other:?}"),
     }
 }
 
@@ -29,7 +29,7 @@ fn error(seen: &Seen, status: &str, error: &str) -> Reply {
 
 #[tokio::test]
 async fn a_server_that_answers_is_spoken_to_without_a_session() {
-    let fake = Fake::start(modern).await;
+    let fake = Fake::start(|seen| Some(modern(seen))).await;
     let world = unknown(&fake);
     world.answered().await;
     world.answered().await;
@@ -118,7 +118,7 @@ async fn silence_proves_nothing_and_is_asked_about_again() {
         if said.load(Ordering::SeqCst) {
             None
         } else {
-            modern(seen)
+            Some(modern(seen))
         }
     })
     .await;
@@ -156,7 +156,7 @@ async fn what_is_remembered_is_found_out_anew_when_it_does_not_fit() {
                 r#"{"code":-32020,"message":"no head"}"#,
             ));
         }
-        modern(seen)
+        Some(modern(seen))
     })
     .await;
     let world = World::remembering(config(fake.address), [], Some(Era::Sessions));
@@ -184,7 +184,7 @@ async fn a_server_that_changes_while_it_runs_is_asked_again_and_the_call_sent_on
             return Some(error(seen, "400 Bad Request", said));
         }
         if counted.load(Ordering::SeqCst) == 0 {
-            return modern(seen);
+            return Some(modern(seen));
         }
         (seen.method() == "server/discover").then(|| raw("404 Not Found", "", ""))
     })
@@ -201,7 +201,7 @@ async fn a_refusal_that_explains_nothing_costs_its_call_and_is_followed_up() {
     let seen_changed = Arc::clone(&changed);
     let fake = Fake::start(move |seen| {
         if !seen_changed.load(Ordering::SeqCst) {
-            return modern(seen);
+            return Some(modern(seen));
         }
         let stands_alone = seen.header("mcp-method").is_some();
         stands_alone.then(|| raw("404 Not Found", "", "gone"))

@@ -134,11 +134,11 @@ fn decent(seen: &Seen) -> Reply {
 }
 
 /// What a decent server does whose requests stand alone.
-pub(super) fn modern(seen: &Seen) -> Option<Reply> {
+pub(super) fn modern(seen: &Seen) -> Reply {
     const HELLO: &str = r#"{"resultType":"complete","supportedVersions":["2026-07-28"],
         "capabilities":{"tools":{"listChanged":true},"resources":{},"prompts":{}},
         "_meta":{"io.modelcontextprotocol/serverInfo":{"name":"fake","version":"2"}}}"#;
-    Some(match (seen.verb.as_str(), seen.method().as_str()) {
+    match (seen.verb.as_str(), seen.method().as_str()) {
         ("POST", "server/discover") => result(seen, HELLO),
         ("POST", "subscriptions/listen") => held(stream(": none\n\n")),
         ("POST", "tools/list") => result(
@@ -147,7 +147,7 @@ pub(super) fn modern(seen: &Seen) -> Option<Reply> {
         ),
         ("POST", _) => result(seen, r#"{"resultType":"complete","content":[]}"#),
         _ => raw("405 Method Not Allowed", "", ""),
-    })
+    }
 }
 
 /// A running server.
@@ -220,6 +220,21 @@ impl Fake {
             .await
             .expect(what);
         self.of(what)
+    }
+
+    /// Waits for a request of this kind.
+    pub(super) async fn wait_until(&self, wanted: impl Fn(&Seen) -> bool) -> Seen {
+        let mut changes = self.count.clone();
+        let coming = async {
+            loop {
+                if let Some(found) = self.seen().into_iter().find(&wanted) {
+                    return found;
+                }
+                changes.changed().await.unwrap();
+            }
+        };
+        let found = tokio::time::timeout(Duration::from_secs(10), coming).await;
+        found.expect("a request in time")
     }
 
     /// Goes away with all its connections.

@@ -23,8 +23,9 @@ class Guard:
     by `request_id`.
     """
 
-    def __init__(self, app, url, issuer):
+    def __init__(self, app, url, issuer, sessions_only):
         self.app = app
+        self.sessions_only = sessions_only
         self.url = url
         self.issuer = issuer
         self.keys = jwt.PyJWKClient(f"{issuer}/jwks", cooldown_duration=0) if issuer else None
@@ -42,6 +43,8 @@ class Guard:
         if problem:
             challenge = f'Bearer error="invalid_token", error_description="{problem}"'
             return await respond(send, 401, {"error": problem}, challenge)
+        if self.sessions_only and "mcp-method" in headers:
+            return await respond(send, 400, {"error": "Bad Request: Missing session ID"})
         if b"show me my bearer" in body:
             return await respond(send, 500, {"error": f"no luck with {headers.get('authorization')}"})
         return await self.app(scope, receive, send)
@@ -110,11 +113,14 @@ async def respond(send, status, value, challenge=None):
     await send({"type": "http.response.body", "body": json.dumps(value).encode()})
 
 
-def serve(make_app):
-    """Serves on `PORT` (0 or absent: any free one); `ISSUER` is who signs the tokens, empty for none."""
+def serve(make_app, sessions_only=False):
+    """Serves on `PORT` (0 or absent: any free one); `ISSUER` is who signs the tokens, empty for none.
+
+    With `sessions_only`, as a server does that knows no revision after 2025-11-25.
+    """
     listener = socket.create_server(("127.0.0.1", int(os.environ.get("PORT", "0"))))
     url = f"http://127.0.0.1:{listener.getsockname()[1]}/mcp"
-    app = Guard(make_app(), url, os.environ.get("ISSUER", ""))
+    app = Guard(make_app(), url, os.environ.get("ISSUER", ""), sessions_only)
     print(f"listening {url}", flush=True)
     config = uvicorn.Config(app, log_level="warning", timeout_graceful_shutdown=1)
     uvicorn.Server(config).run(sockets=[listener])

@@ -32,4 +32,4 @@ def releases() -> str:
 
 
 if __name__ == "__main__":
-    serve(server.http_app)
+    serve(server.http_app, sessions_only=True)

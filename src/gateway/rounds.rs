@@ -1,0 +1,142 @@
+//! Servers that answer with a question (MCP 2026-07-28, basic/patterns/mrtr): a host that has a
+//! session is asked, and the request is sent again with what it said; any other host does that
+//! itself.
+
+use std::time::Duration;
+
+use serde_json::json;
+
+use crate::name::ServerName;
+use crate::upstream::Along;
+use crate::wire::rounds::{self, InputRequest, InputRequired};
+use crate::wire::{Raw, method};
+
+use super::act::{Act, Done};
+use super::fault::Fault;
+use super::host::{NoAnswer, asking::PATIENCE};
+use super::{Gateway, Host, Server};
+
+/// How often a server may ask within one request.
+const ROUNDS: usize = 8;
+/// How long all of it may take.
+const CONVERSATION: Duration = PATIENCE.saturating_mul(2);
+
+impl Gateway {
+    /// One use, with all that the server asks in between.
+    pub(super) async fn converse(
+        &self,
+        host: &Host,
+        act: Act<'_>,
+        along: Along,
+    ) -> Result<Raw, Fault> {
+        let (server, method) = (act.server, act.method.clone());
+        let again = along.abilities.any().then(|| (act.again(), along.clone()));
+        let done = self.once(act, along).await?;
+        let Some(required) = required(server, &method, &done)? else {
+            return Ok(done.for_host(host));
+        };
+        if host.is_alone() {
+            self.let_ask(host, server, &required).await?;
+            return Ok(done.result);
+        }
+        let Some((again, along)) = again else {
+            return Err(cannot(&server.config.name, &required));
+        };
+        let conversation = async {
+            let mut required = required;
+            for _round in 0..ROUNDS {
+                let responses = self.gather(host, server, &required).await?;
+                let mut act = again.act(server);
+                let params = &act.route.params;
+                act.route.params = rounds::bringing(params, &responses, required.state.as_ref());
+                let done = self.once(act, along.clone()).await?;
+                match self::required(server, &method, &done)? {
+                    None => return Ok(done.for_host(host)),
+                    Some(more) => required = more,
+                }
+            }
+            let why = format!("it asked more than {ROUNDS} times");
+            Err(unfinished(&server.config.name, &why))
+        };
+        let talked = tokio::time::timeout(CONVERSATION, Box::pin(conversation)).await;
+        talked.unwrap_or_else(|_late| {
+            let why = "answering its questions took too long";
+            Err(unfinished(&server.config.name, why))
+        })
+    }
+
+    /// Asks the host one thing after the other, so that a person sees one at a time.
+    async fn gather(
+        &self,
+        host: &Host,
+        server: &Server,
+        required: &InputRequired,
+    ) -> Result<Vec<(Box<str>, Raw)>, Fault> {
+        let mut responses = Vec::with_capacity(required.requests.len());
+        for request in &required.requests {
+            let asked = self.ask(host, server, &request.method, request.params.clone());
+            let answer = match asked.await {
+                Ok(answer) => answer,
+                // Whoever is asked may say nothing.
+                Err(NoAnswer::Error(_) | NoAnswer::Silent)
+                    if *request.method == *method::ELICIT =>
+                {
+                    let nothing = json!({"action": "cancel"});
+                    Raw::of(&nothing).unwrap_or_else(|_| Raw::empty_object())
+                }
+                Err(why) => {
+                    let why = format!("it asks for {}, and {why}", request.method);
+                    return Err(unfinished(&server.config.name, &why));
+                }
+            };
+            responses.push((request.key.clone(), answer));
+        }
+        Ok(responses)
+    }
+
+    /// Lets a host answer by itself what the policy allows the server to ask, and records that it
+    /// was asked.
+    async fn let_ask(
+        &self,
+        host: &Host,
+        server: &Server,
+        required: &InputRequired,
+    ) -> Result<(), Fault> {
+        for InputRequest { method, params, .. } in &required.requests {
+            let allowed = self.allow(host, server, method, params.clone()).await;
+            let settled = match allowed {
+                Ok(allowed) => self.settle_passed_on(allowed).await,
+                Err(why) => Err(why),
+            };
+            if let Err(why) = settled {
+                let why = format!("it asks for {method}, and {why}");
+                return Err(unfinished(&server.config.name, &why));
+            }
+        }
+        Ok(())
+    }
+}
+
+fn required(server: &Server, method: &str, done: &Done) -> Result<Option<InputRequired>, Fault> {
+    if !done.alone || !rounds::may_ask(method) {
+        return Ok(None);
+    }
+    InputRequired::of(&done.result).map_err(|bad| unfinished(&server.config.name, &bad.to_string()))
+}
+
+fn cannot(server: &ServerName, required: &InputRequired) -> Fault {
+    let asked: Vec<&str> = required.requests.iter().map(|one| &*one.method).collect();
+    let asked = asked.join(", ");
+    unfinished(
+        server,
+        &format!("it asks for {asked}, which this host cannot answer"),
+    )
+}
+
+fn unfinished(server: &ServerName, why: &str) -> Fault {
+    let text = format!(
+        "The server \"{server}\" did not finish: {why}. What it had begun may have taken effect; check \
+         before you repeat the call."
+    );
+    Fault::Unavailable(text.into())
+}

@@ -1,0 +1,270 @@
+//! Results that ask for something first (MCP 2026-07-28, basic/patterns/mrtr), and the requests that
+//! bring it.
+
+use super::object::{Object, quoted};
+use super::raw::Raw;
+use super::{message::Id, method};
+
+const KIND: &str = "resultType";
+const REQUIRED: &str = "input_required";
+const REQUESTS: &str = "inputRequests";
+const RESPONSES: &str = "inputResponses";
+const STATE: &str = "requestState";
+/// The most that one result may ask for.
+const LIMIT: usize = 16;
+
+/// What a result asks for.
+#[derive(Debug, Clone, PartialEq)]
+pub struct InputRequired {
+    /// What is asked, in its order.
+    pub requests: Vec<InputRequest>,
+    /// What the server wants to see again, untouched.
+    pub state: Option<Raw>,
+}
+
+/// One thing that is asked.
+#[derive(Debug, Clone, PartialEq)]
+pub struct InputRequest {
+    /// What the server calls it.
+    pub key: Box<str>,
+    /// `elicitation/create`, `sampling/createMessage` or `roots/list`.
+    pub method: Box<str>,
+    /// With what.
+    pub params: Option<Raw>,
+}
+
+/// What a request brings that goes on with an earlier one.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Brought {
+    /// `inputResponses`, by their keys.
+    pub responses: Vec<(Box<str>, Raw)>,
+    /// `requestState`
+    pub state: Option<Raw>,
+}
+
+/// Why what a result asks for cannot be read.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct BadInput(&'static str);
+
+/// Whether requests of a method may be answered with such a result.
+#[must_use]
+pub fn may_ask(asked: &str) -> bool {
+    matches!(
+        asked,
+        method::TOOLS_CALL | method::PROMPTS_GET | method::RESOURCES_READ
+    )
+}
+
+impl InputRequired {
+    /// Reads a result; `None` if it asks for nothing.
+    ///
+    /// # Errors
+    /// When it asks for something that nobody could bring.
+    pub fn of(result: &Raw) -> Result<Option<Self>, BadInput> {
+        // Nearly no result does, and some are large.
+        if memchr::memmem::find(result.get().as_bytes(), REQUIRED.as_bytes()).is_none() {
+            return Ok(None);
+        }
+        let unreadable = |_| BadInput("the result cannot be read");
+        let object = Object::of(result, &[KIND, REQUESTS, STATE]).map_err(unreadable)?;
+        if object.string(KIND).ok().flatten().as_deref() != Some(REQUIRED) {
+            return Ok(None);
+        }
+        let requests = object.get(REQUESTS).map(requests).transpose()?;
+        let state = object.get(STATE).cloned();
+        if requests.is_none() && state.is_none() {
+            return Err(BadInput("it asks for nothing"));
+        }
+        Ok(Some(Self {
+            requests: requests.unwrap_or_default(),
+            state,
+        }))
+    }
+}
+
+fn requests(raw: &Raw) -> Result<Vec<InputRequest>, BadInput> {
+    let bad = |_| BadInput("\"inputRequests\" cannot be read");
+    let requests = Object::of(raw, &[]).map_err(bad)?;
+    let mut read = Vec::new();
+    for (key, request) in requests.iter() {
+        let request = Object::of(request, &["method", "params"]).map_err(bad)?;
+        let asked = request.string("method").map_err(bad)?.unwrap_or_default();
+        if method::ability(&asked).is_none() {
+            return Err(BadInput("it asks for something that no host is asked for"));
+        }
+        read.push(InputRequest {
+            key: key.into(),
+            method: asked.into(),
+            params: request.get("params").cloned(),
+        });
+    }
+    if read.len() > LIMIT {
+        return Err(BadInput("it asks for too many things at once"));
+    }
+    Ok(read)
+}
+
+/// A result that asks for this.
+#[must_use]
+pub fn asking<'a>(
+    requests: impl IntoIterator<Item = (&'a str, &'a str, Option<&'a Raw>)>,
+    state: &str,
+) -> Raw {
+    let requests = requests.into_iter().map(|(key, asked, params)| {
+        let params = params.map_or_else(String::new, |params| {
+            format!(",\"params\":{}", params.get())
+        });
+        format!("{}:{{\"method\":{}{params}}}", quoted(key), quoted(asked))
+    });
+    let requests: Vec<String> = requests.collect();
+    let (requests, state) = (requests.join(","), quoted(state));
+    Raw::assembled(format!(
+        "{{\"{KIND}\":\"{REQUIRED}\",\"{REQUESTS}\":{{{requests}}},\"{STATE}\":{state}}}"
+    ))
+}
+
+/// The parameters of the first request with what is brought.
+#[must_use]
+pub fn bringing(params: &Raw, responses: &[(Box<str>, Raw)], state: Option<&Raw>) -> Raw {
+    let Ok(object) = Object::of(params, &[]) else {
+        return params.clone();
+    };
+    let mut members = Vec::new();
+    if !responses.is_empty() {
+        let texts = responses.iter();
+        let texts: Vec<_> = texts
+            .map(|(key, raw)| format!("{}:{}", quoted(key), raw.get()))
+            .collect();
+        members.push((
+            RESPONSES,
+            Raw::assembled(format!("{{{}}}", texts.join(","))),
+        ));
+    }
+    members.extend(state.map(|state| (STATE, state.clone())));
+    object.with_all(&members)
+}
+
+/// Takes out of the parameters what they bring; `None` if that is nothing.
+///
+/// # Errors
+/// When it cannot be read.
+pub fn brought(params: &Raw) -> Result<Option<(Brought, Raw)>, BadInput> {
+    let text = params.get().as_bytes();
+    let has = |key: &str| memchr::memmem::find(text, key.as_bytes()).is_some();
+    if !has(STATE) && !has(RESPONSES) {
+        return Ok(None);
+    }
+    let bad = |_| BadInput("what the request brings cannot be read");
+    let object = Object::of(params, &[STATE, RESPONSES]).map_err(bad)?;
+    let (state, responses) = (object.get(STATE), object.get(RESPONSES));
+    if state.is_none() && responses.is_none() {
+        return Ok(None);
+    }
+    let mut brought = Brought {
+        responses: Vec::new(),
+        state: state.cloned(),
+    };
+    if let Some(responses) = responses {
+        let responses = Object::of(responses, &[]).map_err(bad)?;
+        let each = responses.iter();
+        brought.responses = each.map(|(key, raw)| (key.into(), raw.clone())).collect();
+    }
+    Ok(Some((brought, object.without(&[STATE, RESPONSES]))))
+}
+
+impl Id {
+    /// An identity of our own.
+    #[must_use]
+    pub fn named(name: &str) -> Self {
+        Self::of_text(quoted(name))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn raw(text: &str) -> Raw {
+        Raw::parse(text).unwrap()
+    }
+
+    #[test]
+    fn what_a_result_asks_for_is_read() {
+        let result = raw(
+            r#"{"resultType":"input_required","requestState":"a\u0062","inputRequests":{
+            "who":{"method":"elicitation/create","params":{"n":1e400}},"r":{"method":"roots/list"}}}"#,
+        );
+        let asked = InputRequired::of(&result).unwrap().unwrap();
+        assert_eq!(asked.state.unwrap().get(), r#""a\u0062""#);
+        let kinds: Vec<_> = asked
+            .requests
+            .iter()
+            .map(|one| (&*one.key, &*one.method))
+            .collect();
+        assert_eq!(kinds, [("who", "elicitation/create"), ("r", "roots/list")]);
+        assert_eq!(
+            asked.requests[0].params.as_ref().unwrap().get(),
+            r#"{"n":1e400}"#
+        );
+        for other in [
+            r#"{"content":["input_required"]}"#,
+            r#"{"resultType":"complete"}"#,
+        ] {
+            assert_eq!(InputRequired::of(&raw(other)), Ok(None));
+        }
+    }
+
+    #[test]
+    fn what_nobody_could_bring_is_refused() {
+        let many: Vec<String> = (0..=LIMIT)
+            .map(|n| format!("\"{n}\":{{\"method\":\"roots/list\"}}"))
+            .collect();
+        for requests in [
+            String::new(),
+            r#","inputRequests":[]"#.into(),
+            r#","inputRequests":{"a":{"method":"tools/call"}}"#.into(),
+            r#","inputRequests":{"a":{"method":"roots/list","METHOD":"x"}}"#.into(),
+            format!(",\"inputRequests\":{{{}}}", many.join(",")),
+        ] {
+            let text = format!("{{\"resultType\":\"input_required\"{requests}}}");
+            assert!(InputRequired::of(&raw(&text)).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_brought_goes_there_and_back() {
+        let params = raw(r#"{"name":"t","arguments":{"x":1e400}}"#);
+        let responses = [("who".into(), raw(r#"{"action":"accept"}"#))];
+        let sent = bringing(&params, &responses, Some(&Raw::string("s")));
+        assert_eq!(
+            sent.get(),
+            r#"{"name":"t","arguments":{"x":1e400},"inputResponses":{"who":{"action":"accept"}},"requestState":"s"}"#
+        );
+        let (read, rest) = brought(&sent).unwrap().unwrap();
+        assert_eq!(rest, params);
+        assert_eq!(read.responses, responses);
+        assert_eq!(read.state, Some(Raw::string("s")));
+        assert_eq!(bringing(&params, &[], None), params);
+        assert_eq!(brought(&params), Ok(None));
+        assert_eq!(
+            brought(&raw(r#"{"arguments":{"requestState":1}}"#)),
+            Ok(None)
+        );
+        assert!(brought(&raw(r#"{"inputResponses":[]}"#)).is_err());
+    }
+
+    #[test]
+    fn asking_makes_a_result_that_can_be_read() {
+        let params = raw(r#"{"message":"?"}"#);
+        let asked = [
+            ("1", "elicitation/create", Some(&params)),
+            ("2", "roots/list", None),
+        ];
+        let result = asking(asked, "state");
+        let read = InputRequired::of(&result).unwrap().unwrap();
+        assert_eq!(read.requests.len(), 2);
+        assert_eq!(read.requests[0].params.as_ref(), Some(&params));
+        assert_eq!(read.state, Some(Raw::string("state")));
+    }
+}
