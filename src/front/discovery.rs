@@ -45,7 +45,11 @@ pub(super) fn refusal(id: Id, error: &TermsError) -> Response {
 pub(super) fn is_of_sessions(asked: &str) -> bool {
     matches!(
         asked,
-        method::PING | method::SET_LEVEL | method::SUBSCRIBE | method::UNSUBSCRIBE
+        method::INITIALIZE
+            | method::PING
+            | method::SET_LEVEL
+            | method::SUBSCRIBE
+            | method::UNSUBSCRIBE
     )
 }
 

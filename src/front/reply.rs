@@ -4,6 +4,7 @@ use std::borrow::Cow;
 
 use rmcp::model::{CallToolResult, ContentBlock, ErrorCode, ErrorData};
 use serde::Serialize;
+use serde_json::json;
 
 use crate::gateway::Fault;
 use crate::gateway::fault::Kind;
@@ -66,7 +67,14 @@ pub(super) fn outcome(id: Id, asked: &str, outcome: Result<Raw, Fault>) -> Respo
         Err(fault) => match code(&fault) {
             // Models read results; what they can act on is said to them.
             code::NOT_DONE if asked == method::TOOLS_CALL => result(id, failed(&fault)),
-            code => error(Some(id), code, fault.sentence()),
+            code => Response {
+                id: Some(id),
+                outcome: Err(raw(&ErrorData {
+                    code: ErrorCode(code),
+                    message: fault.sentence().into(),
+                    data: missing(&fault).map(|uri| json!({"uri": uri})),
+                })),
+            },
         },
     }
 }
@@ -85,6 +93,26 @@ fn code(fault: &Fault) -> i32 {
         | Fault::Unrecorded(_)
         | Fault::Withheld(_)
         | Fault::Upstream(_) => code::NOT_DONE,
+    }
+}
+
+/// The resource that does not exist for the host (MCP 2026-07-28, server/resources, error handling).
+fn missing(fault: &Fault) -> Option<&str> {
+    match fault {
+        Fault::Unknown(Kind::Resource, uri) => Some(uri),
+        Fault::Refused(refused) if !refused.shown => {
+            (refused.kind == Kind::Resource).then_some(&*refused.asked)
+        }
+        Fault::Refused(_)
+        | Fault::Unknown(..)
+        | Fault::BadParams(_)
+        | Fault::UnknownMethod
+        | Fault::RateLimited { .. }
+        | Fault::NotSignedIn(_)
+        | Fault::Unavailable(_)
+        | Fault::Unrecorded(_)
+        | Fault::Withheld(_)
+        | Fault::Upstream(_) => None,
     }
 }
 

@@ -170,12 +170,12 @@ impl<B: Backend> Session<B> {
 
     /// Answers what is answered from memory, and starts what is not.
     fn asked(self: &Arc<Self>, mut request: Request) -> Option<Response> {
-        if &*request.method == method::INITIALIZE {
-            return Some(self.greet(request));
-        }
         let params = request.params.take().unwrap_or_else(reply::empty);
         match stateless::terms(&params) {
             Ok(Some(terms)) => self.asked_alone(request, &terms),
+            Ok(None) if *request.method == *method::INITIALIZE => {
+                Some(self.greet(request.id, &params))
+            }
             Ok(None) => self.asked_in_session(request, params),
             Err(error) => Some(discovery::refusal(request.id, &error)),
         }
@@ -234,15 +234,15 @@ impl<B: Backend> Session<B> {
         None
     }
 
-    fn greet(&self, request: Request) -> Response {
-        let hello = Hello::read(&request.params.unwrap_or_else(reply::empty));
+    fn greet(&self, id: Id, params: &Raw) -> Response {
+        let hello = Hello::read(params);
         let outcome = hello.map(|hello| {
             let answer = hello.answer();
             self.host.introduce(hello.host);
             self.host.open_session();
             answer
         });
-        reply::outcome(request.id, method::INITIALIZE, outcome)
+        reply::outcome(id, method::INITIALIZE, outcome)
     }
 
     fn start(self: &Arc<Self>, request: Request, params: Raw, manner: Manner) -> Option<Response> {

@@ -266,3 +266,14 @@ async fn a_subscription_that_cannot_be_read_is_refused() {
         assert_eq!(refused["error"]["code"], -32602, "{params}");
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_handshake_that_claims_to_stand_alone_opens_no_session() {
+    let mut scene = Scene::with(Scripted::talking());
+    let reply = scene.ask(alone("1", "initialize", "")).await;
+    assert_eq!(reply["error"]["code"], -32601, "{reply}");
+    // Nothing is told unasked to a host without a session.
+    let reply = scene.ask(alone("2", "tools/call", r#""name":"x","#)).await;
+    assert_eq!(reply["id"], 2, "{reply}");
+    scene.alive().await;
+}

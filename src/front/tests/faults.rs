@@ -79,18 +79,6 @@ fn other_requests_that_fail_are_errors() {
             "Unknown prompt: p",
         ),
         (
-            method::RESOURCES_READ,
-            Fault::Unknown(Kind::Resource, "u:/".into()),
-            -32002,
-            "Resource not found: u:/",
-        ),
-        (
-            method::RESOURCES_READ,
-            refused(Kind::Resource, false),
-            -32002,
-            "Resource not found: db__drop",
-        ),
-        (
             method::PROMPTS_GET,
             refused(Kind::Prompt, true),
             -32011,
@@ -122,6 +110,18 @@ fn other_requests_that_fail_are_errors() {
         ),
     ] {
         check(asked, fault, &error(code, message));
+    }
+}
+
+#[test]
+fn a_resource_that_does_not_exist_is_named() {
+    for (fault, uri) in [
+        (Fault::Unknown(Kind::Resource, "u:/".into()), "u:/"),
+        (refused(Kind::Resource, false), "db__drop"),
+    ] {
+        let mut expected = error(-32002, &format!("Resource not found: {uri}"));
+        expected["error"]["data"] = json!({"uri": uri});
+        check(method::RESOURCES_READ, fault, &expected);
     }
 }
 
