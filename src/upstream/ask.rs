@@ -11,7 +11,7 @@ use super::link::Link;
 use super::{Along, Answer, Inner, frame, subscribe};
 use crate::config::ServerAuth;
 use crate::login::{Grant, NoGrant};
-use crate::wire::{Raw, code, method, stateless};
+use crate::wire::{Raw, code, method, rounds, stateless};
 
 /// What is asked.
 #[derive(Debug, Clone, Copy)]
@@ -88,6 +88,9 @@ impl Inner {
             if link.is_alone() && subscribe::is_of_subscriptions(ask.method) {
                 answer.alone = true;
                 return Box::pin(self.subscribe_alone(ask)).await;
+            }
+            if rounds::may_ask(ask.method) {
+                link.can_ask().await;
             }
             let exchange = Exchange {
                 inner: self,

@@ -2,8 +2,10 @@
 //! requests that stand alone ([`super::discover`]).
 
 use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
 use http::header::HeaderValue;
+use tokio::sync::SetOnce;
 
 use super::era::Era;
 use super::exchange::{Exchange, Verdict};
@@ -17,6 +19,9 @@ use crate::principal::Identity;
 use crate::stop::Tasks;
 use crate::wire::{Abilities, Object, Raw, Request, method, revision};
 
+/// How long a first call waits for the server's own stream.
+const HEARING: Duration = Duration::from_secs(1);
+
 /// An open session, or what stands for one; it ends with its tasks.
 #[derive(Debug)]
 pub(super) struct Link {
@@ -28,6 +33,8 @@ pub(super) struct Link {
     offers: Offers,
     /// What the server was told that the host can do, where it is told once for all.
     told: Abilities,
+    /// Whether the server's own stream is there, or will not be.
+    hearing: SetOnce<()>,
     /// Whose session it is; sessions are never shared between people.
     owner: OnceLock<Identity>,
     /// What runs as long as the session lasts.
@@ -66,6 +73,7 @@ impl Link {
             capabilities: None,
             offers: Offers::default(),
             told: Abilities::default(),
+            hearing: SetOnce::new(),
             owner: OnceLock::new(),
             tasks,
         }
@@ -104,6 +112,20 @@ impl Link {
     /// of them says so itself.
     pub(super) fn knows(&self, abilities: &Abilities) -> bool {
         self.is_alone() || self.told == *abilities || self.told.grown_by(abilities).is_none()
+    }
+
+    /// Takes note that the server's own stream is there, or will not be.
+    pub(super) fn is_heard(&self) {
+        // It is noted once.
+        let _already = self.hearing.set(());
+    }
+
+    /// Resolves when the server can ask what it may ask: some do so on their own stream alone.
+    pub(super) async fn can_ask(&self) {
+        if !self.is_alone() && self.told.any() && !self.hearing.initialized() {
+            // A server that offers its stream late asks where nobody hears it.
+            let _late = tokio::time::timeout(HEARING, self.hearing.wait()).await;
+        }
     }
 
     /// Whether the host can do what the server asks of it, and the server knows so.

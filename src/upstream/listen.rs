@@ -46,7 +46,9 @@ impl Inner {
             let after = events
                 .as_ref()
                 .and_then(|events| events.decoder().last_id());
-            match self.stream(&link, after).await {
+            let asked = self.stream(&link, after).await;
+            link.is_heard();
+            match asked {
                 Ok(response) => {
                     let since = Instant::now();
                     let stream = match events.take() {
