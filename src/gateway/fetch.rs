@@ -13,7 +13,6 @@ use tokio::time::Instant;
 
 use crate::catalog::cache::Cache;
 use crate::catalog::{Changed, RawLists};
-use crate::config::ServerAuth;
 use crate::login::Snapshot;
 use crate::name::ServerName;
 use crate::principal::Identity;
@@ -98,10 +97,8 @@ impl Gateway {
     /// no token for them, and so no scopes.
     fn incomplete(&self, viewer: &Snapshot) -> Vec<ServerName> {
         let unknown = self.catalog(|catalog| catalog.unknown());
-        let tokenless = self.parts.servers.iter().filter(|server| {
-            server.config.auth == ServerAuth::Sso
-                && !viewer.scopes.contains_key(&server.audience.id)
-        });
+        let servers = self.parts.servers.iter();
+        let tokenless = servers.filter(|server| !viewer.scopes.contains_key(&server.audience.id));
         let tokenless = tokenless.map(|server| server.config.name.clone());
         let mut incomplete: Vec<ServerName> = tokenless.chain(unknown).collect();
         incomplete.sort();
@@ -205,6 +202,12 @@ impl Gateway {
         // Whose lists they are is settled first, or they would be emptied for him later.
         self.remember(&before.identity).await;
         let name = &server.config.name;
+        // What he may see of it depends on a token, also where the server itself takes none.
+        if !before.scopes.contains_key(&server.audience.id)
+            && let Err(error) = self.parts.session.grant(&server.audience).await
+        {
+            return Stage::Failed(chain(&error).into(), true);
+        }
         match Box::pin(self.download(server, &before.identity, wanted)).await {
             Ok(lists) => {
                 // The person may have changed while the server answered.
@@ -330,6 +333,14 @@ fn or_before(new: Option<Result<Vec<Raw>, UpstreamError>>, before: Vec<Raw>) -> 
 }
 
 impl Gateway {
+    /// Waits until this server has answered or failed, until `deadline` at the latest.
+    pub(super) async fn await_server(&self, server: &ServerName, deadline: Instant) {
+        if let Some(lane) = self.parts.fetching.lanes.get(server) {
+            // Whoever waits looks for himself what became of it.
+            let _late = tokio::time::timeout_at(deadline, lane.settled()).await;
+        }
+    }
+
     /// Waits until no server's fetch is under way, until `deadline` at the latest.
     pub(super) async fn await_all(&self, deadline: Instant) {
         let lanes = self.parts.fetching.lanes.values().map(Lane::settled);

@@ -49,15 +49,28 @@ impl Gateway {
             Err(fault @ Fault::Unknown(..)) => fault,
             other => return other,
         };
-        let mut silent = self.catalog(|catalog| catalog.unknown()).into_iter();
-        let server = silent.find(|server| ExposedName::could_be_of(asked.name, server));
-        let Some(server) = server.and_then(|server| self.server(&server)) else {
+        let Some(server) = self.silent_owner(asked.name) else {
             return Err(missing);
         };
+        // A list does not wait for one slow server; a call of what is the server's own does.
+        let limit = server.config.list_timeout;
+        self.await_server(&server.config.name, Instant::now() + limit)
+            .await;
+        match self.find(asked.method, asked.params) {
+            Err(Fault::Unknown(..)) if self.silent_owner(asked.name).is_some() => {}
+            other => return other,
+        }
         match self.parts.session.grant(&server.audience).await {
             Err(error) => Err(self.turn_away(asked, Some(server), &error).await),
             Ok(_) => Err(self.still_unknown(&server.config.name)),
         }
+    }
+
+    /// The server of which nothing is known yet, and whose name this may be.
+    fn silent_owner(&self, name: &str) -> Option<&Server> {
+        let mut silent = self.catalog(|catalog| catalog.unknown()).into_iter();
+        let server = silent.find(|server| ExposedName::could_be_of(name, server))?;
+        self.server(&server)
     }
 
     /// Records that there is no token, and says so.

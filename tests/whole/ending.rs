@@ -15,7 +15,9 @@ async fn a_closed_stdin_and_a_signal_end_the_session_in_order() {
     for by_signal in [false, true] {
         let company = Company::signed_in("alice").await;
         let mut host = company.host().await;
+        // Alice may use nothing of that server; its session is opened for the lists.
         host.tools().await;
+        company.deploy.wait_for("tools/list").await;
         // It is under way when the end comes: its progress says so.
         let mut call = slow();
         call["_meta"] = json!({"progressToken": "t"});

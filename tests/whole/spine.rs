@@ -124,11 +124,7 @@ async fn hosts_that_others_made_use_the_servers() {
 async fn a_tool_that_needs_an_approval_is_listed_and_refused_with_that_reason() {
     let company = Company::signed_in("bob").await;
     let mut host = company.host().await;
-    assert!(
-        host.tools()
-            .await
-            .contains(&"deploy__deploy_production".to_owned())
-    );
+    host.tools_with("deploy__deploy_production").await;
     let refused = host
         .call("deploy__deploy_production", json!({"version": "1"}))
         .await;

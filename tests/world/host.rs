@@ -167,6 +167,17 @@ impl Host {
         names
     }
 
+    /// The same once this tool is among them: lists come early and are completed later.
+    pub async fn tools_with(&mut self, name: &str) -> Vec<String> {
+        loop {
+            let tools = self.tools().await;
+            if tools.iter().any(|tool| tool == name) {
+                return tools;
+            }
+            self.method("notifications/tools/list_changed").await;
+        }
+    }
+
     /// Waits for a notification or request of the server.
     pub async fn method(&mut self, method: &str) -> Value {
         self.expect(|message| message["method"] == method).await

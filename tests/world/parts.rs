@@ -162,6 +162,18 @@ impl Server {
         json_of(response).await.as_array().expect("a list").clone()
     }
 
+    /// Waits for a request of this method.
+    pub async fn wait_for(&self, method: &str) {
+        let came = async {
+            while !self.seen().await.iter().any(|one| one["method"] == method) {
+                tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+            }
+        };
+        tokio::time::timeout(super::PATIENCE, came)
+            .await
+            .expect(method);
+    }
+
     /// The tool calls among them.
     pub async fn calls(&self) -> Vec<Value> {
         let mut seen = self.seen().await;
