@@ -17,6 +17,8 @@ use crate::wire::{Object, Raw, code, method, revision, stateless};
 enum Found {
     /// It takes requests that stand alone.
     Alone(Box<Link>),
+    /// It refuses this revision and yet names it: it wants to be asked once more.
+    Refused(UpstreamError),
     /// It keeps sessions; whether it has said so, or has only failed to say anything else.
     Sessions { certain: bool },
 }
@@ -43,11 +45,16 @@ impl Inner {
                 Err(_) => self.memory.forget(),
             }
         }
-        let certain = match self.discover(who.clone()).await? {
+        let mut found = self.discover(who.clone()).await?;
+        if let Found::Refused(_) = found {
+            found = self.discover(who.clone()).await?;
+        }
+        let certain = match found {
             Found::Alone(link) => {
                 self.remember(Era::Alone).await;
                 return Ok(*link);
             }
+            Found::Refused(error) => return Err(error),
             Found::Sessions { certain } => certain,
         };
         let link = self.open_session(who).await?;
@@ -166,7 +173,8 @@ fn read_refusal(error: &Raw) -> Result<Found, UpstreamError> {
         });
         return match supported.map(|versions| chosen(&versions)).transpose()? {
             Some(Era::Sessions) => Ok(Found::Sessions { certain: true }),
-            Some(Era::Alone) | None => Err(frame::refused(error)),
+            Some(Era::Alone) => Ok(Found::Refused(frame::refused(error))),
+            None => Err(frame::refused(error)),
         };
     }
     if frame::has_code(error, &[code::HEADER_MISMATCH, code::MISSING_CAPABILITY]) {

@@ -219,3 +219,26 @@ async fn a_refusal_that_explains_nothing_costs_its_call_and_is_followed_up() {
     let answer = world.upstream.send(call(), None, Along::default()).await;
     assert!(answer.outcome.is_ok() && !answer.alone);
 }
+
+#[tokio::test]
+async fn a_server_that_refuses_what_it_supports_is_asked_once_more() {
+    for patience in [1, 9] {
+        let asked = Arc::new(AtomicUsize::new(0));
+        let counted = Arc::clone(&asked);
+        let fake = Fake::start(move |seen| {
+            if seen.method() == "server/discover"
+                && counted.fetch_add(1, Ordering::SeqCst) < patience
+            {
+                let said = r#"{"code":-32022,"message":"?","data":{"supported":["2026-07-28"]}}"#;
+                return Some(error(seen, "400 Bad Request", said));
+            }
+            Some(modern(seen))
+        })
+        .await;
+        let world = unknown(&fake);
+        let answer = world.upstream.send(call(), None, Along::default()).await;
+        assert_eq!(answer.outcome.is_ok(), patience == 1);
+        world.upstream.close().await;
+        assert_eq!(asked.load(Ordering::SeqCst), 2);
+    }
+}
