@@ -20,6 +20,7 @@ mod rounds;
 mod route;
 mod rules;
 pub mod status;
+mod tasks;
 mod uris;
 mod who;
 

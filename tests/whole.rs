@@ -31,6 +31,10 @@ mod alone;
 mod bridge;
 
 #[cfg(test)]
+#[path = "whole/fidelity.rs"]
+mod fidelity;
+
+#[cfg(test)]
 #[path = "whole/sign_in.rs"]
 mod sign_in;
 

@@ -13,11 +13,17 @@ use super::{greeting, reply};
 /// How long the answer to `server/discover` holds: it says what this program can do.
 const DISCOVERY_MILLIS: u64 = 3_600_000;
 
+/// The extension for handles of what takes long; servers have tasks, and their handles are passed on.
+const TASKS: &str = "io.modelcontextprotocol/tasks";
+
 /// The answer to `server/discover`, from memory.
 pub(super) fn answer() -> Raw {
     let versions = ProtocolVersion::KNOWN_VERSIONS.iter().rev();
     let served = versions.filter(|version| revision::is_served(version.as_str()));
-    let mut answer = DiscoverResult::new(served.cloned().collect(), greeting::offer())
+    let mut offer = greeting::offer();
+    let extensions = [(TASKS.to_owned(), serde_json::Map::new())];
+    offer.extensions = Some(extensions.into_iter().collect());
+    let mut answer = DiscoverResult::new(served.cloned().collect(), offer)
         .with_ttl_ms(DISCOVERY_MILLIS)
         .with_cache_scope(CacheScope::Public)
         .with_server_info(greeting::implementation());

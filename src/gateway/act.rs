@@ -19,7 +19,7 @@ use super::eras;
 use super::fault::{Fault, Refused};
 use super::late::Asked;
 use super::route::{self, Route};
-use super::{Gateway, Host, Server};
+use super::{Gateway, Host, Server, tasks};
 
 /// One use on its way.
 pub(super) struct Act<'a> {
@@ -88,6 +88,11 @@ pub(super) struct Again {
 }
 
 impl Again {
+    /// The name that the host used.
+    pub(super) fn asked(&self) -> &str {
+        &self.route.asked
+    }
+
     /// Another use, with a name of its own in the same trace.
     pub(super) fn act<'a>(&self, server: &'a Server) -> Act<'a> {
         Act {
@@ -280,7 +285,9 @@ impl Gateway {
         let by_itself = answer.alone;
         match answer.outcome {
             Ok(Ok(result)) => {
-                let result = self.name_for_host(&going.server.config.name, &going.method, result);
+                let name = &going.server.config.name;
+                let result = tasks::for_host(name, &going.method, result);
+                let result = self.name_for_host(name, &going.method, result);
                 Ok(Done {
                     result,
                     alone: by_itself,

@@ -2,18 +2,21 @@
 //! session is asked, and the request is sent again with what it said; any other host does that
 //! itself.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::json;
+use tokio::time::Instant;
 
 use crate::name::ServerName;
-use crate::upstream::Along;
+use crate::upstream::{Along, Listing};
 use crate::wire::rounds::{self, InputRequest, InputRequired};
-use crate::wire::{Raw, method};
+use crate::wire::{Object, Raw, code, method};
 
-use super::act::{Act, Done};
+use super::act::{Act, Again, Done};
 use super::fault::Fault;
 use super::host::{NoAnswer, asking::PATIENCE};
+use super::lane::Wanted;
 use super::{Gateway, Host, Server};
 
 /// How often a server may ask within one request.
@@ -30,8 +33,14 @@ impl Gateway {
         along: Along,
     ) -> Result<Raw, Fault> {
         let (server, method) = (act.server, act.method.clone());
-        let again = along.abilities.any().then(|| (act.again(), along.clone()));
-        let done = self.once(act, along).await?;
+        let may_go_on = along.abilities.any() || server.upstream.is_alone();
+        let again = may_go_on.then(|| (act.again(), along.clone()));
+        let done = match (self.once(act, along).await, &again) {
+            (Err(Fault::Upstream(error)), Some((again, along))) if is_about_headers(&error) => {
+                self.with_other_headers(server, again, along, error).await
+            }
+            (done, _) => done,
+        }?;
         let Some(required) = required(server, &method, &done)? else {
             return Ok(done.for_host(host));
         };
@@ -39,7 +48,7 @@ impl Gateway {
             self.let_ask(host, server, &required).await?;
             return Ok(done.result);
         }
-        let Some((again, along)) = again else {
+        let Some((again, along)) = again.filter(|(_, along)| along.abilities.any()) else {
             return Err(cannot(&server.config.name, &required));
         };
         let conversation = async {
@@ -63,6 +72,35 @@ impl Gateway {
             let why = "answering its questions took too long";
             Err(unfinished(&server.config.name, why))
         })
+    }
+
+    /// Sends a call again whose head repeated other parameters than its tool wants by now (MCP
+    /// 2026-07-28, basic/transports/streamable-http, client behavior). It was not carried out.
+    async fn with_other_headers(
+        &self,
+        server: &Server,
+        again: &Again,
+        along: &Along,
+        error: Raw,
+    ) -> Result<Done, Fault> {
+        let name = &server.config.name;
+        self.fetch(name, Wanted::one(Listing::Tools));
+        let deadline = Instant::now() + server.config.list_timeout;
+        self.await_server(name, deadline).await;
+        let mirrors = self.catalog(|catalog| {
+            let (_, tool) = catalog.tool(again.asked())?;
+            Some(Arc::clone(&tool.mirrors))
+        });
+        match mirrors.filter(|mirrors| *mirrors != along.mirrors) {
+            Some(mirrors) => {
+                let along = Along {
+                    mirrors,
+                    ..along.clone()
+                };
+                self.once(again.act(server), along).await
+            }
+            None => Err(Fault::Upstream(error)),
+        }
     }
 
     /// Asks the host one thing after the other, so that a person sees one at a time.
@@ -115,6 +153,12 @@ impl Gateway {
         }
         Ok(())
     }
+}
+
+fn is_about_headers(error: &Raw) -> bool {
+    let code = Object::of(error, &[]).ok();
+    let code = code.and_then(|error| error.get("code")?.get().parse().ok());
+    code == Some(code::HEADER_MISMATCH)
 }
 
 fn required(server: &Server, method: &str, done: &Done) -> Result<Option<InputRequired>, Fault> {

@@ -11,6 +11,7 @@ use crate::wire::object::{Object, ObjectError};
 use crate::wire::{Raw, method};
 
 use super::fault::{Fault, Kind};
+use super::tasks;
 
 /// Keys of parameters that a decision depends on.
 const GUARDED: [&str; 6] = ["name", "arguments", "uri", "ref", "_meta", "cursor"];
@@ -111,8 +112,36 @@ pub(super) fn other(catalog: &Catalog, method: &str, params: &Raw) -> Result<Rou
             resource(catalog, &object)
         }
         method::COMPLETE => completion(catalog, &object),
-        _ => Err(Fault::UnknownMethod),
+        asked if method::is_of_tasks(asked) => tasks::route(asked, params),
+        asked => unknown(catalog, asked, params, &object),
     }
+}
+
+/// A method that nobody here knows goes where its parameters lead: to whoever has what they name, else
+/// to the only server there is.
+fn unknown(
+    catalog: &Catalog,
+    asked: &str,
+    params: &Raw,
+    object: &Object<'_>,
+) -> Result<Route, Fault> {
+    if let Ok(Some(name)) = object.string("name") {
+        return tool(catalog, object, &name).or_else(|_| prompt(catalog, object));
+    }
+    if object.get("uri").is_some() {
+        return resource(catalog, object);
+    }
+    let mut servers = catalog.servers();
+    let (Some((only, _)), None) = (servers.next(), servers.next()) else {
+        return Err(Fault::UnknownMethod);
+    };
+    Ok(Route {
+        server: only.clone(),
+        what: What::Server(asked.into()),
+        asked: asked.into(),
+        params: params.clone(),
+        mirrors: Arc::default(),
+    })
 }
 
 fn prompt(catalog: &Catalog, params: &Object<'_>) -> Result<Route, Fault> {

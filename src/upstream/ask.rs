@@ -11,7 +11,7 @@ use super::link::Link;
 use super::{Along, Answer, Inner, frame, subscribe};
 use crate::config::ServerAuth;
 use crate::login::{Grant, NoGrant};
-use crate::wire::{Raw, code, method, rounds, stateless};
+use crate::wire::{Raw, method, rounds, stateless};
 
 /// What is asked.
 #[derive(Debug, Clone, Copy)]
@@ -39,10 +39,6 @@ fn changes_nothing(asked: &str) -> bool {
             | method::PROMPTS_GET
             | method::COMPLETE
     )
-}
-
-fn is_header_mismatch(error: &Raw) -> bool {
-    frame::has_code(error, &[code::HEADER_MISMATCH])
 }
 
 impl Ask<'_> {
@@ -110,11 +106,8 @@ impl Inner {
                     id = self.next_id();
                 }
                 Verdict::Answered(outcome) => {
-                    match &outcome {
-                        Ok(Ok(_)) => self.subscriptions.note(ask.method, ask.params),
-                        // The server wants other parameters repeated than it did.
-                        Ok(Err(error)) if is_header_mismatch(error) => self.tools_changed(),
-                        Ok(Err(_)) | Err(_) => {}
+                    if matches!(outcome, Ok(Ok(_))) {
+                        self.subscriptions.note(ask.method, ask.params);
                     }
                     return outcome;
                 }

@@ -133,6 +133,7 @@ pub(super) fn repeat(head: &mut HeaderMap, what: Repeated<'_>) {
     let key = match what.method {
         method::TOOLS_CALL | method::PROMPTS_GET => "name",
         method::RESOURCES_READ => "uri",
+        asked if method::is_of_tasks(asked) => "taskId",
         _ => return,
     };
     let Some(params) = what.params.and_then(|params| Object::of(params, &[]).ok()) else {

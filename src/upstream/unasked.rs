@@ -58,11 +58,6 @@ impl Inner {
         });
     }
 
-    /// Says that the tools may have changed.
-    pub(super) fn tools_changed(&self) {
-        self.changed(&[Listing::Tools]);
-    }
-
     /// Counts an answer that nobody waits for, or a message that nobody can read.
     pub(super) fn count_stray(&self) {
         let count = self.strays.fetch_add(1, Ordering::Relaxed) + 1;

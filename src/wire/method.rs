@@ -40,6 +40,12 @@ pub const ELICIT: &str = "elicitation/create";
 pub const SAMPLE: &str = "sampling/createMessage";
 /// Asks which directories the host works on (a server of a client).
 pub const ROOTS: &str = "roots/list";
+/// Asks how a task stands (extension `io.modelcontextprotocol/tasks`).
+pub const TASKS_GET: &str = "tasks/get";
+/// Brings what a task asks for.
+pub const TASKS_UPDATE: &str = "tasks/update";
+/// Withdraws a task.
+pub const TASKS_CANCEL: &str = "tasks/cancel";
 /// Withdraws a request.
 pub const CANCELLED: &str = "notifications/cancelled";
 /// Tells how far a request is.
@@ -56,6 +62,12 @@ pub const PROMPTS_CHANGED: &str = "notifications/prompts/list_changed";
 pub const RESOURCE_UPDATED: &str = "notifications/resources/updated";
 /// The roots have changed (a client to a server).
 pub const ROOTS_CHANGED: &str = "notifications/roots/list_changed";
+
+/// Whether a request is about a task.
+#[must_use]
+pub fn is_of_tasks(asked: &str) -> bool {
+    matches!(asked, TASKS_GET | TASKS_UPDATE | TASKS_CANCEL)
+}
 
 /// What servers ask of clients, with the capability that it takes.
 pub const OF_SERVERS: [(&str, &str); 3] = [

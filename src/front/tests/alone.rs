@@ -38,6 +38,10 @@ async fn discovery_is_answered_before_anything_is_built() {
     );
     assert_eq!(result["resultType"], "complete");
     assert_eq!(result["capabilities"]["tools"]["listChanged"], true);
+    assert_eq!(
+        result["capabilities"]["extensions"],
+        json!({"io.modelcontextprotocol/tasks": {}})
+    );
     assert_eq!(result["_meta"], itself());
     assert!(result["ttlMs"].as_u64().is_some() && result["instructions"].is_string());
     scene.alive().await;

@@ -1,0 +1,108 @@
+//! What chaperone does not know passes, and what servers call the same stays apart.
+
+use serde_json::{Value, json};
+
+use crate::world::World;
+use crate::world::host::Host;
+use crate::world::parts::{Provider, Server};
+
+const POLICY: &str = r#"
+version: "1.0"
+policies:
+  - name: "all"
+    servers: ["*"]
+    roles: ["*"]
+"#;
+
+/// Servers without a library of the protocol, and a host that somebody has signed in for.
+async fn world(names: &[&str]) -> (World, Provider, Host) {
+    let mut world = World::new();
+    world.keychain().await;
+    let provider = world.provider(json!({})).await;
+    let mut servers = Vec::new();
+    for name in names {
+        let mut command = world.node("tests/world/servers/plain.mjs");
+        command.arg(name);
+        servers.push(world.server_of(command, name, &provider).await);
+    }
+    let servers: Vec<&Server> = servers.iter().collect();
+    world.configure(&provider, &servers, "");
+    world.write_policy(POLICY);
+    let (page, output) = world.sign_in("alice").await;
+    assert_eq!(
+        (page.status, output.status.code()),
+        (200, Some(0)),
+        "{output:?}"
+    );
+    let host = world.host();
+    (world, provider, host)
+}
+
+fn alone(mut params: Value) -> Value {
+    params["_meta"] = json!({
+        "io.modelcontextprotocol/protocolVersion": "2026-07-28",
+        "io.modelcontextprotocol/clientCapabilities":
+            {"extensions": {"io.modelcontextprotocol/tasks": {}}},
+    });
+    params
+}
+
+#[tokio::test]
+async fn tasks_of_two_servers_never_meet() {
+    let (world, _provider, mut host) = world(&["left", "right"]).await;
+    host.result("tools/list", alone(json!({}))).await;
+    for name in ["left", "right"] {
+        let start = json!({"name": format!("{name}__start"), "arguments": {}});
+        let task = host.result("tools/call", alone(start)).await;
+        assert_eq!(task["resultType"], "task", "{task}");
+        assert_eq!(task["taskId"], format!("{name}:task:1"));
+        let asked = json!({"taskId": task["taskId"]});
+        let done = host.result("tasks/get", alone(asked)).await;
+        assert_eq!(done["result"]["content"][0]["text"], name, "{done}");
+        assert_eq!(done["taskId"], task["taskId"]);
+    }
+    let nobody = host
+        .request("tasks/get", alone(json!({"taskId": "task:1"})))
+        .await;
+    assert_eq!(nobody["error"]["code"], -32602, "{nobody}");
+    host.close().await;
+    let verified = world.run(&["audit", "verify"]).await;
+    assert_eq!(verified.status.code(), Some(0), "{verified:?}");
+}
+
+#[tokio::test]
+async fn a_method_that_nobody_knows_goes_where_it_can_only_be_meant_for() {
+    let (_world, _provider, mut host) = world(&["only"]).await;
+    host.initialize("2025-11-25").await;
+    host.tools().await;
+    let echoed = host
+        .result("odd/method", json!({"odd": [1, {"a": null}]}))
+        .await;
+    assert_eq!(echoed, json!({"echoed": [1, {"a": null}], "by": "only"}));
+    let unknown = host.request("odder/method", json!({})).await;
+    assert_eq!(unknown["error"]["code"], -32601, "{unknown}");
+    host.close().await;
+
+    let (_world, _provider, mut host) = world(&["left", "right"]).await;
+    host.initialize("2025-11-25").await;
+    host.tools().await;
+    let whose = host.request("odd/method", json!({})).await;
+    assert_eq!(whose["error"]["code"], -32601, "{whose}");
+    let named = json!({"name": "right__start", "odd": 1});
+    let echoed = host.result("odd/method", named).await;
+    assert_eq!(echoed["by"], "right", "{echoed}");
+    host.close().await;
+}
+
+#[tokio::test]
+async fn a_head_that_repeats_other_parameters_by_now_is_made_anew() {
+    let (_world, _provider, mut host) = world(&["only"]).await;
+    host.initialize("2025-11-25").await;
+    host.tools_with("only__where").await;
+    for header in ["First", "Second"] {
+        let done = host.call("only__where", json!({"region": "süd"})).await;
+        let text = format!("süd under {header}");
+        assert_eq!(done["content"][0]["text"], text.as_str(), "{done}");
+    }
+    host.close().await;
+}
