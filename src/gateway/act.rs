@@ -88,6 +88,11 @@ pub(super) struct Again {
 }
 
 impl Again {
+    /// The method.
+    pub(super) fn method(&self) -> &str {
+        &self.method
+    }
+
     /// The name that the host used.
     pub(super) fn asked(&self) -> &str {
         &self.route.asked

@@ -51,27 +51,35 @@ impl Gateway {
         let Some((again, along)) = again.filter(|(_, along)| along.abilities.any()) else {
             return Err(cannot(&server.config.name, &required));
         };
-        let conversation = async {
-            let mut required = required;
-            for _round in 0..ROUNDS {
-                let responses = self.gather(host, server, &required).await?;
-                let mut act = again.act(server);
-                let params = &act.route.params;
-                act.route.params = rounds::bringing(params, &responses, required.state.as_ref());
-                let done = self.once(act, along.clone()).await?;
-                match self::required(server, &method, &done)? {
-                    None => return Ok(done.for_host(host)),
-                    Some(more) => required = more,
-                }
-            }
-            let why = format!("it asked more than {ROUNDS} times");
-            Err(unfinished(&server.config.name, &why))
-        };
-        let talked = tokio::time::timeout(CONVERSATION, Box::pin(conversation)).await;
+        let talking = Box::pin(self.go_on(host, server, (&again, along), required));
+        let talked = tokio::time::timeout(CONVERSATION, talking).await;
         talked.unwrap_or_else(|_late| {
             let why = "answering its questions took too long";
             Err(unfinished(&server.config.name, why))
         })
+    }
+
+    /// Brings a server what it asks for, until it asks for nothing more.
+    async fn go_on(
+        &self,
+        host: &Host,
+        server: &Server,
+        (again, along): (&Again, Along),
+        mut required: InputRequired,
+    ) -> Result<Raw, Fault> {
+        for _round in 0..ROUNDS {
+            let responses = self.gather(host, server, &required).await?;
+            let mut act = again.act(server);
+            let params = &act.route.params;
+            act.route.params = rounds::bringing(params, &responses, required.state.as_ref());
+            let done = self.once(act, along.clone()).await?;
+            match self::required(server, again.method(), &done)? {
+                None => return Ok(done.for_host(host)),
+                Some(more) => required = more,
+            }
+        }
+        let why = format!("it asked more than {ROUNDS} times");
+        Err(unfinished(&server.config.name, &why))
     }
 
     /// Sends a call again whose head repeated other parameters than its tool wants by now (MCP
