@@ -52,6 +52,10 @@ pub trait Backend: Clone + Send + Sync + 'static {
     /// Hears what the host tells of itself.
     fn told(&self, method: &str);
 
+    /// What servers are known to offer beyond the protocol: the name and the settings of each
+    /// extension.
+    fn extensions(&self) -> Vec<(Box<str>, Raw)>;
+
     /// Answers a request. Dropping the future withdraws it.
     fn answer(
         &self,
@@ -69,6 +73,10 @@ impl Backend for Gateway {
 
     fn told(&self, method: &str) {
         Self::told(self, method);
+    }
+
+    fn extensions(&self) -> Vec<(Box<str>, Raw)> {
+        Self::extensions(self)
     }
 
     async fn answer(

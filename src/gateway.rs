@@ -39,7 +39,7 @@ use crate::name::ServerName;
 use crate::paths::Paths;
 use crate::stop::Tasks;
 use crate::upstream::{Along, Notice, Upstream};
-use crate::wire::{Raw, method};
+use crate::wire::{Object, Raw, method};
 use crate::wording::chain;
 
 pub use fault::Fault;
@@ -176,6 +176,30 @@ impl Gateway {
                 server.upstream.tell_roots_changed();
             }
         }
+    }
+
+    /// What the servers that are connected offer beyond the protocol; of those that say different
+    /// things of one extension, the first counts.
+    #[must_use]
+    pub fn extensions(&self) -> Vec<(Box<str>, Raw)> {
+        let mut all: Vec<(Box<str>, Raw)> = Vec::new();
+        for server in &self.parts.servers {
+            let Some(offered) = server.upstream.capabilities() else {
+                continue;
+            };
+            let offered = Object::of(&offered, &[]).ok();
+            let offered = offered.and_then(|offered| offered.get("extensions").cloned());
+            let Some(offered) = offered else { continue };
+            let Ok(offered) = Object::of(&offered, &[]) else {
+                continue;
+            };
+            for (name, settings) in offered.iter() {
+                if !all.iter().any(|(known, _)| **known == *name) {
+                    all.push((name.into(), settings.clone()));
+                }
+            }
+        }
+        all
     }
 
     fn hosts(&self) -> std::sync::MutexGuard<'_, Vec<Host>> {

@@ -16,19 +16,31 @@ const DISCOVERY_MILLIS: u64 = 3_600_000;
 /// The extension for handles of what takes long; servers have tasks, and their handles are passed on.
 const TASKS: &str = "io.modelcontextprotocol/tasks";
 
-/// The answer to `server/discover`, from memory.
-pub(super) fn answer() -> Raw {
+/// The answer to `server/discover`, from memory; `extensions` is what servers are known to offer by
+/// now.
+pub(super) fn answer(extensions: &[(Box<str>, Raw)]) -> Raw {
     let versions = ProtocolVersion::KNOWN_VERSIONS.iter().rev();
     let served = versions.filter(|version| revision::is_served(version.as_str()));
-    let mut offer = greeting::offer();
-    let extensions = [(TASKS.to_owned(), serde_json::Map::new())];
-    offer.extensions = Some(extensions.into_iter().collect());
-    let mut answer = DiscoverResult::new(served.cloned().collect(), offer)
+    let mut answer = DiscoverResult::new(served.cloned().collect(), greeting::offer())
         .with_ttl_ms(DISCOVERY_MILLIS)
         .with_cache_scope(CacheScope::Public)
         .with_server_info(greeting::implementation());
     answer.instructions = Some(greeting::INSTRUCTIONS.to_owned());
-    reply::raw(&answer)
+    offering(&reply::raw(&answer), extensions)
+}
+
+/// The answer with what servers offer beyond the protocol, in their own words.
+fn offering(answer: &Raw, extensions: &[(Box<str>, Raw)]) -> Raw {
+    let capabilities = Object::of(answer, &[]).ok();
+    let capabilities = capabilities.and_then(|answer| answer.get("capabilities").cloned());
+    let Some(capabilities) = capabilities else {
+        return answer.clone();
+    };
+    let all = Raw::empty_object().with(TASKS, &Raw::empty_object());
+    let all = extensions
+        .iter()
+        .fold(all, |all, (name, settings)| all.with(name, settings));
+    answer.with("capabilities", &capabilities.with("extensions", &all))
 }
 
 /// The answer to a request whose terms cannot be met.

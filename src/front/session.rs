@@ -201,7 +201,11 @@ impl<B: Backend> Session<B> {
         }
         let params = terms.params.clone();
         let reply = match &*request.method {
-            method::DISCOVER => Some(reply::result(request.id, discovery::answer())),
+            method::DISCOVER => {
+                let known = self.backend.get().map(Backend::extensions);
+                let answer = discovery::answer(&known.unwrap_or_default());
+                Some(reply::result(request.id, answer))
+            }
             method::LISTEN => self.listen(request.id, &params, sender),
             asked if discovery::is_of_sessions(asked) => {
                 let unknown = Err(Fault::UnknownMethod);

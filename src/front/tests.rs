@@ -116,6 +116,10 @@ impl Backend for Scripted {
         self.told.lock().unwrap().push(method.to_owned());
     }
 
+    fn extensions(&self) -> Vec<(Box<str>, Raw)> {
+        vec![("x.example/odd".into(), raw(r#"{"n":1e400}"#))]
+    }
+
     async fn answer(
         &self,
         host: &Host,

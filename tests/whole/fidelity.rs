@@ -61,6 +61,9 @@ async fn tasks_of_two_servers_never_meet() {
         assert_eq!(done["result"]["content"][0]["text"], name, "{done}");
         assert_eq!(done["taskId"], task["taskId"]);
     }
+    let discovered = host.result("server/discover", alone(json!({}))).await;
+    let offered = &discovered["capabilities"]["extensions"];
+    assert_eq!(offered["x.example/odd"]["by"], "left", "{offered}");
     let nobody = host
         .request("tasks/get", alone(json!({"taskId": "task:1"})))
         .await;

@@ -281,3 +281,15 @@ async fn a_handshake_that_claims_to_stand_alone_opens_no_session() {
     assert_eq!(reply["id"], 2, "{reply}");
     scene.alive().await;
 }
+
+#[tokio::test(start_paused = true)]
+async fn what_servers_offer_beyond_the_protocol_is_told_as_they_say_it() {
+    let mut scene = Scene::with(Scripted::echo());
+    scene.alive().await;
+    super::settled().await;
+    scene.say(alone("1", "server/discover", "")).await;
+    let line = scene.line().await;
+    let extensions =
+        r#""extensions":{"io.modelcontextprotocol/tasks":{},"x.example/odd":{"n":1e400}}"#;
+    assert!(line.contains(extensions), "{line}");
+}

@@ -25,7 +25,7 @@ const decoded = (value) => (value?.startsWith('=?base64?')
 const methods = {
   'server/discover': () => ({
     supportedVersions: ['2026-07-28'],
-    capabilities: { tools: {}, extensions: { 'io.modelcontextprotocol/tasks': {} } },
+    capabilities: { tools: {}, extensions: { 'io.modelcontextprotocol/tasks': {}, 'x.example/odd': { by: name } } },
     _meta: { 'io.modelcontextprotocol/serverInfo': { name, version: '1' } },
   }),
   'tools/list': () => ({ tools: tools() }),
