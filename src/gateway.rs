@@ -263,7 +263,7 @@ impl Gateway {
         }
         let act = Box::pin(self.route(host, method, params)).await?; // which
         let along = self.along(host, &act, asides);
-        if host.is_alone() && along.abilities.any() && !act.server.upstream.is_alone() {
+        if host.is_alone() && act.server.upstream.may_ask(&along.abilities) {
             return Box::pin(self.attend(host, act, along)).await;
         }
         self.converse(host, act, along).await

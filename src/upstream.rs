@@ -235,6 +235,17 @@ impl Upstream {
         self.inner.tell_roots_changed();
     }
 
+    /// Whether the server may ask something in the middle of a request of such a host, as servers with
+    /// sessions do.
+    #[must_use]
+    pub fn may_ask(&self, abilities: &Abilities) -> bool {
+        match self.inner.current() {
+            Some(link) if link.is_alone() => false,
+            Some(link) => link.knows_any() || abilities.any(),
+            None => abilities.any() && !self.is_alone(),
+        }
+    }
+
     /// Whether the server takes requests that stand alone, as far as that is known or remembered.
     #[must_use]
     pub fn is_alone(&self) -> bool {

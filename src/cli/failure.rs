@@ -70,6 +70,7 @@ impl From<Fault> for Failure {
             Fault::BadParams(_) => exit::USAGE,
             Fault::Unknown(..)
             | Fault::UnknownMethod
+            | Fault::Incapable(_)
             | Fault::Unrecorded(_)
             | Fault::Withheld(_)
             | Fault::Upstream(_) => exit::FAILED,

@@ -59,6 +59,28 @@ pub(super) fn refusal(id: Id, error: &TermsError) -> Response {
     }
 }
 
+/// Whether a host has said that it knows tasks.
+pub(super) fn knows_tasks(capabilities: &Raw) -> bool {
+    let capabilities = Object::of(capabilities, &[]).ok();
+    let extensions = capabilities.and_then(|all| all.get("extensions").cloned());
+    extensions.is_some_and(|extensions| {
+        Object::of(&extensions, &[]).is_ok_and(|extensions| extensions.get(TASKS).is_some())
+    })
+}
+
+/// The answer to a request about a task of a host that has not said that it knows them.
+pub(super) fn without_tasks(id: Id) -> Response {
+    let error = json!({
+        "code": code::MISSING_CAPABILITY,
+        "message": "Tasks are for hosts that say they know them.",
+        "data": {"requiredCapabilities": {"extensions": {TASKS: {}}}},
+    });
+    Response {
+        id: Some(id),
+        outcome: Err(reply::raw(&error)),
+    }
+}
+
 /// Whether a method is one of sessions alone.
 pub(super) fn is_of_sessions(asked: &str) -> bool {
     matches!(

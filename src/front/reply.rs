@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use rmcp::model::{CallToolResult, ContentBlock, ErrorCode, ErrorData};
 use serde::Serialize;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::gateway::Fault;
 use crate::gateway::fault::Kind;
@@ -72,7 +72,7 @@ pub(super) fn outcome(id: Id, asked: &str, outcome: Result<Raw, Fault>) -> Respo
                 outcome: Err(raw(&ErrorData {
                     code: ErrorCode(code),
                     message: fault.sentence().into(),
-                    data: missing(&fault).map(|uri| json!({"uri": uri})),
+                    data: more(&fault),
                 })),
             },
         },
@@ -86,6 +86,7 @@ fn code(fault: &Fault) -> i32 {
         Fault::Refused(refused) if !refused.shown => unknown(refused.kind),
         Fault::BadParams(_) => code::INVALID_PARAMS,
         Fault::UnknownMethod => code::METHOD_NOT_FOUND,
+        Fault::Incapable(_) => code::MISSING_CAPABILITY,
         Fault::Refused(_)
         | Fault::RateLimited { .. }
         | Fault::NotSignedIn(_)
@@ -96,13 +97,16 @@ fn code(fault: &Fault) -> i32 {
     }
 }
 
-/// The resource that does not exist for the host (MCP 2026-07-28, server/resources, error handling).
-fn missing(fault: &Fault) -> Option<&str> {
+/// What an error says beside its sentence: which resource does not exist for the host (MCP 2026-07-28,
+/// server/resources, error handling), or what the host would have to be able to do (basic, errors).
+fn more(fault: &Fault) -> Option<Value> {
     match fault {
-        Fault::Unknown(Kind::Resource, uri) => Some(uri),
+        Fault::Unknown(Kind::Resource, uri) => Some(json!({"uri": uri})),
         Fault::Refused(refused) if !refused.shown => {
-            (refused.kind == Kind::Resource).then_some(&*refused.asked)
+            let is_resource = refused.kind == Kind::Resource;
+            is_resource.then(|| json!({"uri": refused.asked}))
         }
+        Fault::Incapable(ability) => Some(json!({"requiredCapabilities": {*ability: {}}})),
         Fault::Refused(_)
         | Fault::Unknown(..)
         | Fault::BadParams(_)

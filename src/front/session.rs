@@ -207,6 +207,9 @@ impl<B: Backend> Session<B> {
                 Some(reply::result(request.id, answer))
             }
             method::LISTEN => self.listen(request.id, &params, sender),
+            asked if method::is_of_tasks(asked) && !discovery::knows_tasks(&terms.capabilities) => {
+                Some(discovery::without_tasks(request.id))
+            }
             asked if discovery::is_of_sessions(asked) => {
                 let unknown = Err(Fault::UnknownMethod);
                 Some(discovery::outcome(request.id, asked, unknown))

@@ -16,6 +16,8 @@ pub enum Fault {
     BadParams(Box<str>),
     /// The method is not served.
     UnknownMethod,
+    /// The server needs something of the host that it has not said it can do: which capability.
+    Incapable(&'static str),
     /// Policy refuses it.
     Refused(Refused),
     /// The policy's rate is used up.
@@ -71,6 +73,9 @@ impl Fault {
             Self::Unknown(kind, name) => kind.unknown(name),
             Self::BadParams(why) => format!("The parameters cannot be used: {why}."),
             Self::UnknownMethod => "chaperone does not serve this method.".to_owned(),
+            Self::Incapable(ability) => {
+                format!("The server asks for {ability:?}, which this host has not said it can do.")
+            }
             Self::Refused(refused) if refused.shown => refused.refusal.message.clone().into(),
             Self::Refused(refused) => refused.kind.unknown(&refused.asked),
             Self::RateLimited {
@@ -100,6 +105,7 @@ impl Fault {
             other @ (Self::Unknown(..)
             | Self::BadParams(_)
             | Self::UnknownMethod
+            | Self::Incapable(_)
             | Self::Refused(_)
             | Self::RateLimited { .. }
             | Self::Unrecorded(_)

@@ -119,6 +119,10 @@ impl Gateway {
             return self.set_out(host, act, along).await;
         };
         act.route.params = rest;
+        if brought.state.is_none() {
+            // It answers what nobody has asked.
+            return self.set_out(host, act, along).await;
+        }
         let state = brought.state.as_ref();
         let state = state.and_then(|state| serde_json::from_str::<String>(state.get()).ok());
         let grant = self.standing(&act).await?;

@@ -71,20 +71,6 @@ impl Gateway {
         answer
     }
 
-    /// The same of a host that opens no session, and answers with its next request.
-    pub(super) async fn allow_alone(
-        &self,
-        host: &Host,
-        server: &Server,
-        method: &str,
-        params: Option<Raw>,
-    ) -> Result<Allowed, NoAnswer> {
-        if !host.abilities().allow(method, params.as_ref()) {
-            return Err(NoAnswer::Cannot);
-        }
-        self.allow(host, server, method, params).await
-    }
-
     /// Writes down that the host answers by itself.
     pub(super) async fn settle_passed_on(&self, allowed: Allowed) -> Result<(), NoAnswer> {
         let outcome = Outcome {

@@ -133,6 +133,11 @@ impl Link {
         self.told.allow(&request.method, request.params.as_ref())
     }
 
+    /// Whether the server knows of anything that it may ask.
+    pub(super) fn knows_any(&self) -> bool {
+        self.told.any()
+    }
+
     /// Whether the server may ask for the host's roots.
     pub(super) fn was_told_of_roots(&self) -> bool {
         self.told.allow(method::ROOTS, None)

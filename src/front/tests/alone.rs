@@ -293,3 +293,20 @@ async fn what_servers_offer_beyond_the_protocol_is_told_as_they_say_it() {
         r#""extensions":{"io.modelcontextprotocol/tasks":{},"x.example/odd":{"n":1e400}}"#;
     assert!(line.contains(extensions), "{line}");
 }
+
+#[tokio::test(start_paused = true)]
+async fn tasks_are_for_hosts_that_know_them() {
+    let mut scene = Scene::with(Scripted::echo());
+    let tasks = r#""taskId":"s:1","#;
+    let reply = scene.ask(alone("1", "tasks/get", tasks)).await;
+    assert_eq!(reply["error"]["code"], -32021, "{reply}");
+    assert_eq!(
+        reply["error"]["data"]["requiredCapabilities"]["extensions"],
+        json!({"io.modelcontextprotocol/tasks": {}})
+    );
+    let known = alone("2", "tasks/get", tasks).replace(
+        r#"clientCapabilities":{}"#,
+        r#"clientCapabilities":{"extensions":{"io.modelcontextprotocol/tasks":{}}}"#,
+    );
+    assert_eq!(scene.ask(known).await["result"]["taskId"], "s:1");
+}

@@ -7,12 +7,13 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
 
 use crate::gateway::fault::Fault;
+use crate::gateway::host::NoAnswer;
 use crate::gateway::host::asking::PATIENCE;
 use crate::gateway::questions::{Allowed, as_error};
 use crate::gateway::{Gateway, Host, Server};
 use crate::upstream::{Aside, Asides, Question};
 use crate::wire::rounds::InputRequest;
-use crate::wire::{Object, Raw};
+use crate::wire::{Abilities, Object, Raw, method};
 
 /// The member that names whose progress it is.
 const TOKEN: &str = "progressToken";
@@ -56,6 +57,10 @@ pub(super) struct Task<'a> {
     open: Vec<Open>,
     count: u64,
     seat: Option<Seat>,
+    /// What the host can do, as it said with the request that began the call.
+    abilities: Abilities,
+    /// What the server has asked for that the host cannot do.
+    beyond: Option<&'static str>,
     /// Until when it waits for somebody to take the seat.
     until: Instant,
 }
@@ -77,6 +82,8 @@ impl<'a> Task<'a> {
             open: Vec::new(),
             count: 0,
             seat: None,
+            abilities: host.abilities(),
+            beyond: None,
             until: Instant::now() + PATIENCE,
         }
     }
@@ -90,9 +97,12 @@ impl<'a> Task<'a> {
         let mut call = pin!(call);
         let mut outcome = None;
         loop {
+            if let Some(ability) = self.beyond.take_if(|_| self.seat.is_some()) {
+                // What the server does without an answer is of no use to this host.
+                return self.finish(Err(Fault::Incapable(ability)));
+            }
             if let Some(done) = outcome.take_if(|_| self.seat.is_some()) {
-                self.finish(done);
-                return;
+                return self.finish(done);
             }
             let has_seat = self.seat.is_some();
             tokio::select! {
@@ -149,9 +159,13 @@ impl<'a> Task<'a> {
 
     async fn consider(&mut self, question: Question) {
         let (asked, params) = (&question.method, question.params.clone());
+        if !self.abilities.allow(asked, params.as_ref()) {
+            self.beyond = method::ability(asked);
+            return question.answer(Err(as_error(&NoAnswer::Cannot)));
+        }
         match self
             .gateway
-            .allow_alone(self.host, self.server, asked, params)
+            .allow(self.host, self.server, asked, params)
             .await
         {
             Ok(allowed) => {
