@@ -8,8 +8,10 @@
 // Over HTTP it serves sessions (2025-11-25) and requests that stand alone (2026-07-28) at one address,
 // which the first line on standard output says; with ERA=legacy or ERA=modern in the environment, the
 // first or the second alone.
-import { McpServer, createMcpHandler, hostHeaderValidationResponse, isLegacyRequest, localhostAllowedHostnames,
-  localhostAllowedOrigins, originValidationResponse } from '@modelcontextprotocol/server';
+import {
+  McpServer, createMcpHandler, hostHeaderValidationResponse, isLegacyRequest, localhostAllowedHostnames,
+  localhostAllowedOrigins, originValidationResponse,
+} from '@modelcontextprotocol/server';
 import { serveStdio } from '@modelcontextprotocol/server/stdio';
 import { addAskingTools } from './fixture/asking.mjs';
 import { addChanges, listeners } from './fixture/changes.mjs';
