@@ -1,7 +1,7 @@
 // A streamable HTTP server in front of a stdio MCP server, for a suite that speaks HTTP only. It passes
 // messages on and understands of them what HTTP demands: which belong together, and whether headers fit.
 //
-//   node bridge.mjs [--prefix NAME__] COMMAND [ARGUMENT…]
+//   node bridge.mjs [--prefix NAME__] [--transcript FILE] COMMAND [ARGUMENT…]
 //
 // Sessions (up to 2025-11-25) have a server each; requests that stand alone (2026-07-28) share one. The
 // first line on standard output says where it listens. What it answers by itself, because stdio has no
@@ -16,9 +16,13 @@ import { Prefix } from './bridge/prefix.mjs';
 import { Sessions } from './bridge/sessions.mjs';
 
 const args = process.argv.slice(2);
-const prefix = new Prefix(args[0] === '--prefix' ? args.splice(0, 2)[1] : '');
-const mirrors = new Mirrors();
-const settings = { command: args, prefix, mirrors };
+const option = (name) => (args[0] === name ? args.splice(0, 2)[1] : undefined);
+const settings = {
+  prefix: new Prefix(option('--prefix')),
+  transcript: option('--transcript'),
+  mirrors: new Mirrors(),
+  command: args,
+};
 const sessions = new Sessions(settings);
 const alone = new Alone(settings);
 
@@ -47,7 +51,7 @@ async function post(request, response) {
   const { message, refusal } = parse(await read(request));
   if (refusal) return refuse(response, refusal);
   if (isModern(headers, message)) {
-    const wrong = message.id === undefined ? undefined : disagreement(headers, message, mirrors);
+    const wrong = message.id === undefined ? undefined : disagreement(headers, message, settings.mirrors);
     return wrong ? refuse(response, wrong, message.id) : alone.post(message, response);
   }
   const unknown = message.method === 'initialize' ? undefined : unknownRevision(headers);

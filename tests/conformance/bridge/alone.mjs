@@ -23,7 +23,7 @@ class Shared {
 
   constructor(settings, gone) {
     this.#settings = settings;
-    this.child = new Child(settings.command, (message) => this.#take(message), () => {
+    this.child = new Child(settings, (message) => this.#take(message), () => {
       for (const answer of this.#running.values()) answer.fail();
       gone(this);
     });
@@ -36,8 +36,8 @@ class Shared {
 
   ask(message, response) {
     // The id stays in use until the server answers, because it still may.
-    const left = () => this.child.send({ jsonrpc: '2.0', method: 'notifications/cancelled', params: { requestId: message.id } });
-    this.#running.set(message.id, new Answer(response, message, left));
+    const cancelled = { jsonrpc: '2.0', method: 'notifications/cancelled', params: { requestId: message.id } };
+    this.#running.set(message.id, new Answer(response, message, () => this.child.send(cancelled)));
     this.child.send(this.#settings.prefix.inward(message));
   }
 

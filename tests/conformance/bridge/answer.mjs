@@ -1,5 +1,4 @@
-// What goes back to the HTTP client: one JSON body, or a stream of events once something comes before
-// the answer. Events carry no ids, so no stream can be taken up again; a server need not offer that.
+// What goes back to the HTTP client, as one JSON body or as a stream of events.
 
 export const errorBody = (id, code, message) => ({ jsonrpc: '2.0', id: id ?? null, error: { code, message } });
 
@@ -16,7 +15,7 @@ export function openStream(response, headers = {}) {
 
 export const sendEvent = (response, message) => response.write(`event: message\ndata: ${JSON.stringify(message)}\n\n`);
 
-/** The answer to one request, and whatever the server says of it before. */
+/** The answer to one request and whatever the server says of it before: a stream if there is such. */
 export class Answer {
   #response;
 

@@ -24,10 +24,12 @@ export function unacceptable({ 'content-type': type = '', accept = '' }) {
 const claim = ({ params }) => params?._meta?.[VERSION_KEY];
 
 /** Whether a message is one of those that stand alone. */
-export const isModern = (headers, message) => headers['mcp-protocol-version'] === MODERN || claim(message) !== undefined;
+export const isModern = (headers, message) =>
+  headers['mcp-protocol-version'] === MODERN || claim(message) !== undefined;
 
 /** Whether a request says what every request that stands alone has to say. */
-export const isComplete = (message) => claim(message) !== undefined && message.params._meta[CAPABILITIES_KEY] !== undefined;
+export const isComplete = (message) =>
+  claim(message) !== undefined && message.params._meta[CAPABILITIES_KEY] !== undefined;
 
 export function unknownRevision({ 'mcp-protocol-version': version }) {
   return version === undefined || LEGACY.includes(version) ? undefined : refusal(400, -32000, `no such revision: ${version}`);

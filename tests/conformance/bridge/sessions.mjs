@@ -1,7 +1,8 @@
 // Sessions up to 2025-11-25: a stdio server for each `Mcp-Session-Id`.
 import { randomUUID } from 'node:crypto';
-import { Answer, errorBody, openStream, sendEvent, sendJson } from './answer.mjs';
+import { errorBody, openStream, sendEvent, sendJson } from './answer.mjs';
 import { Child } from './child.mjs';
+import { Opening, Stream } from './stream.mjs';
 
 /** What a server says on its own, and not in the course of a request. */
 const OF_ITS_OWN = /^notifications\/(\w+\/list_changed|resources\/updated)$/;
@@ -9,25 +10,36 @@ const OF_ITS_OWN = /^notifications\/(\w+\/list_changed|resources\/updated)$/;
 class Session {
   id = randomUUID();
   #running = new Map();
+  #streams = [];
   #standing;
   #prefix;
 
-  constructor({ command, prefix }, gone) {
-    this.#prefix = prefix;
-    this.child = new Child(command, (message) => this.#take(message), () => {
-      for (const answer of this.#running.values()) answer.fail();
+  constructor(settings, gone) {
+    this.#prefix = settings.prefix;
+    this.child = new Child(settings, (message) => this.#take(message), () => {
+      for (const id of [...this.#running.keys()]) this.#finish(errorBody(id, -32603, 'bridge: the server ended'));
       this.#standing?.end();
       gone(this);
     });
   }
 
   ask(message, response) {
-    this.#running.set(message.id, new Answer(response, message, () => {})); // the request itself goes on
+    const opens = message.method === 'initialize';
+    this.#running.set(message.id, opens ? new Opening(response, message, this) : this.#open(message, response));
     this.child.send(this.#prefix.inward(message));
   }
 
-  /** Opens the stream for what belongs to no request. */
-  stand(response) {
+  #open(message, response) {
+    const stream = new Stream(this.#streams.length, message);
+    this.#streams.push(stream);
+    stream.attach(response);
+    return stream;
+  }
+
+  /** Opens the stream for what belongs to no request, or the rest of one that was left. */
+  listen(response, lastEvent) {
+    const [name, number] = lastEvent?.split('/').map(Number) ?? [];
+    if (this.#streams[name]) return this.#streams[name].attach(response, number);
     if (this.#standing) return sendJson(response, 409, errorBody(null, -32000, 'the stream is open'));
     this.#standing = response;
     response.on('close', () => { this.#standing = undefined; });
@@ -45,10 +57,7 @@ class Session {
     const answer = this.#running.get(message.id);
     if (!answer) return console.error(`bridge: nobody asked for ${JSON.stringify(message)}`);
     this.#running.delete(message.id);
-    const { method } = answer.request;
-    const opens = method === 'initialize' && message.result;
-    answer.finish(this.#prefix.outward(method, message), 200, opens ? { 'mcp-session-id': this.id } : {});
-    if (method === 'initialize' && !opens) this.child.end();
+    answer.finish(this.#prefix.outward(answer.request.method, message));
   }
 
   /** Where a message of the server goes: to the request that it belongs to, as far as that can be told. */
@@ -81,7 +90,7 @@ export class Sessions {
   }
 
   get(headers, response) {
-    this.#known(headers, response)?.stand(response);
+    this.#known(headers, response)?.listen(response, headers['last-event-id']);
   }
 
   async delete(headers, response) {
