@@ -55,7 +55,8 @@ async function session(act, { capabilities = {}, elicited } = {}) {
 /** The names of the server's own tools, as the server calls them. */
 async function tools(client) {
   const { tools: all } = await client.listTools();
-  return all.filter(({ name }) => name.startsWith(prefix)).map((tool) => ({ ...tool, name: tool.name.slice(prefix.length) }));
+  const own = all.filter(({ name }) => name.startsWith(prefix));
+  return own.map((tool) => ({ ...tool, name: tool.name.slice(prefix.length) }));
 }
 
 const call = (client, name, args = {}) => client.callTool({ name: prefix + name, arguments: args });
