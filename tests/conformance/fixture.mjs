@@ -18,12 +18,14 @@ import { addChanges, listeners } from './fixture/changes.mjs';
 import { addContentTools, addPrompts, addResources } from './fixture/content.mjs';
 import { addRounds, requestState } from './fixture/rounds.mjs';
 import { serveSession } from './fixture/sessions.mjs';
+import { addTaskTools, extensions, serveTasks } from './fixture/tasks.mjs';
 import { listen } from './fixture/web.mjs';
 
 const stdio = process.argv.includes('--stdio');
 const changing = { listChanged: true };
 const capabilities = {
   tools: changing, prompts: changing, resources: { subscribe: true, ...changing }, logging: {}, completions: {},
+  extensions,
 };
 
 function makeServer({ era }) {
@@ -32,6 +34,7 @@ function makeServer({ era }) {
   addAskingTools(server);
   addRounds(server);
   addChanges(server, stdio || era === 'legacy');
+  addTaskTools(server);
   addResources(server);
   addPrompts(server);
   return server;
@@ -49,7 +52,8 @@ async function serveHttp() {
   const url = await listen(async (request) =>
     hostHeaderValidationResponse(request, localhostAllowedHostnames())
     ?? originValidationResponse(request, localhostAllowedOrigins())
-    ?? ((await keepsSession(request)) ? serveSession(request, makeServer) : modern.fetch(request)));
+    ?? ((await keepsSession(request)) ? serveSession(request, makeServer) : undefined)
+    ?? (await serveTasks(request)) ?? modern.fetch(request));
   console.log(`listening ${url}/mcp`);
 }
 

@@ -43,7 +43,10 @@ function decoded(value) {
   return valid ? Buffer.from(wrapped, 'base64').toString() : undefined;
 }
 
-const NAMED_BY = { 'tools/call': 'name', 'prompts/get': 'name', 'resources/read': 'uri' };
+const NAMED_BY = {
+  'tools/call': 'name', 'prompts/get': 'name', 'resources/read': 'uri',
+  'tasks/get': 'taskId', 'tasks/update': 'taskId', 'tasks/cancel': 'taskId',
+};
 
 /** Compares the headers of a request that stands alone with its body. */
 export function disagreement(headers, message, mirrors) {
