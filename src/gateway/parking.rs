@@ -10,7 +10,7 @@ mod seal;
 mod task;
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::{mpsc, oneshot};
@@ -53,27 +53,39 @@ struct Running {
     nth: u64,
     server: ServerName,
     asked: mpsc::UnboundedSender<Question>,
+    /// Whether a request of its host waits for it now.
+    awaited: Arc<AtomicBool>,
 }
 
 impl Parking {
-    /// Passes on a question that came on no request's stream, if only one request can be meant.
+    /// Passes on a question that came on no request's stream to one of the requests that it may belong
+    /// to: the newest that its host waits for, else the newest. All are of the same person at the same
+    /// server, and the answer goes to the question wherever it was put.
     pub(super) fn pass_on(&self, server: &ServerName, question: Question) {
         let running = lock(&self.running);
-        let mut candidates = running.iter().filter(|running| running.server == *server);
-        if let (Some(only), None) = (candidates.next(), candidates.next()) {
+        let own = || running.iter().rev().filter(|one| one.server == *server);
+        let awaited = own().find(|one| one.awaited.load(Ordering::Relaxed));
+        if let Some(found) = awaited.or_else(|| own().next()) {
             // A call that has just ended asks nothing any more.
-            let _ended = only.asked.send(question);
+            let _ended = found.asked.send(question);
         }
     }
 
-    fn enter(&self, server: &ServerName, asked: mpsc::UnboundedSender<Question>) -> u64 {
+    /// Takes note of a call; whether its host waits for it is told through what is returned.
+    fn enter(
+        &self,
+        server: &ServerName,
+        asked: mpsc::UnboundedSender<Question>,
+    ) -> (u64, Arc<AtomicBool>) {
         let nth = self.last.fetch_add(1, Ordering::Relaxed);
+        let awaited = Arc::new(AtomicBool::new(true));
         lock(&self.running).push(Running {
             nth,
             server: server.clone(),
             asked,
+            awaited: Arc::clone(&awaited),
         });
-        nth
+        (nth, awaited)
     }
 
     fn leave(&self, nth: u64) {
@@ -163,9 +175,9 @@ impl Gateway {
             let Some(found) = gateway.server(&server) else {
                 return;
             };
-            let nth = gateway.parts.parking.enter(&server, asked);
+            let (nth, awaited) = gateway.parts.parking.enter(&server, asked);
             let call = gateway.converse(&host, again.act(found), inner);
-            let task = task::Task::new(&gateway, &host, found, questions, heard);
+            let task = task::Task::new(&gateway, &host, found, (questions, heard), awaited);
             task.run(call, arriving).await;
             gateway.parts.parking.leave(nth);
         });

@@ -2,6 +2,8 @@
 
 use std::future::Future;
 use std::pin::pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
@@ -57,6 +59,8 @@ pub(super) struct Task<'a> {
     open: Vec<Open>,
     count: u64,
     seat: Option<Seat>,
+    /// Whether somebody sits there, for those outside.
+    awaited: Arc<AtomicBool>,
     /// What the host can do, as it said with the request that began the call.
     abilities: Abilities,
     /// What the server has asked for that the host cannot do.
@@ -70,8 +74,11 @@ impl<'a> Task<'a> {
         gateway: &'a Gateway,
         host: &'a Host,
         server: &'a Server,
-        questions: mpsc::UnboundedReceiver<Question>,
-        told: mpsc::UnboundedReceiver<Aside>,
+        (questions, told): (
+            mpsc::UnboundedReceiver<Question>,
+            mpsc::UnboundedReceiver<Aside>,
+        ),
+        awaited: Arc<AtomicBool>,
     ) -> Self {
         Self {
             gateway,
@@ -82,6 +89,7 @@ impl<'a> Task<'a> {
             open: Vec::new(),
             count: 0,
             seat: None,
+            awaited,
             abilities: host.abilities(),
             beyond: None,
             until: Instant::now() + PATIENCE,
@@ -105,6 +113,7 @@ impl<'a> Task<'a> {
                 return self.finish(done);
             }
             let has_seat = self.seat.is_some();
+            self.awaited.store(has_seat, Ordering::Relaxed);
             tokio::select! {
                 biased;
                 Some(aside) = self.told.recv() => self.pass_on(aside),
