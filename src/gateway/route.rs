@@ -161,9 +161,14 @@ fn resource(catalog: &Catalog, params: &Object<'_>) -> Result<Route, Fault> {
     let asked = required(params, "uri")?;
     let unknown = || Fault::Unknown(Kind::Resource, asked.as_ref().into());
     let (server, own) = catalog.locate(&asked).ok_or_else(unknown)?;
+    let spelled = match params.get("uri") {
+        // Another spelling of the same text means the same at the server.
+        Some(spelled) if *own == *asked => spelled.clone(),
+        Some(_) | None => Raw::string(&own),
+    };
     Ok(Route {
         server: server.clone(),
-        params: params.with("uri", Some(&Raw::string(&own))),
+        params: params.with("uri", Some(&spelled)),
         what: What::Resource(own),
         asked: asked.as_ref().into(),
         mirrors: Arc::default(),

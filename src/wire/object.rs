@@ -21,6 +21,8 @@ pub struct Object<'a> {
 struct Member<'a> {
     key: Cow<'a, str>,
     value: Raw,
+    /// Where the key begins in the source.
+    start: usize,
     /// Where the value lies in the source.
     place: Range<usize>,
 }
@@ -63,7 +65,7 @@ impl<'a> Object<'a> {
         if !scan.take(b'{') {
             return Err(ObjectError::Shape);
         }
-        while let Some(key) = scan.key() {
+        while let Some((start, key)) = scan.key() {
             let key = text(key).ok_or(ObjectError::Shape)?;
             if members.iter().any(|earlier| earlier.key == key) {
                 return Err(ObjectError::Duplicate(key.into()));
@@ -78,6 +80,7 @@ impl<'a> Object<'a> {
             members.push(Member {
                 key,
                 value: source.piece(place.clone()),
+                start,
                 place,
             });
         }
@@ -154,22 +157,26 @@ impl<'a> Object<'a> {
         self.members.iter().find(|member| member.key == key)
     }
 
-    /// The object without these members.
+    /// The object without these members; every other byte stays, but for the commas before them.
     #[must_use]
     pub fn without(&self, keys: &[&str]) -> Raw {
-        let mut text = String::with_capacity(self.source.get().len());
-        text.push('{');
-        let kept = self.members.iter();
-        let kept = kept.filter(|member| !keys.contains(&member.key.as_ref()));
-        for (nth, member) in kept.enumerate() {
-            if nth > 0 {
-                text.push(',');
+        let source = self.source.get();
+        let (Some(first), Some(last)) = (self.members.first(), self.members.last()) else {
+            return self.source.clone();
+        };
+        let mut text = String::with_capacity(source.len());
+        text.push_str(&source[..first.start]);
+        let (mut before, mut kept) = (first.start, false);
+        for member in &self.members {
+            if !keys.contains(&member.key.as_ref()) {
+                // The comma before the first one that is kept goes with those before it.
+                let from = if kept { before } else { member.start };
+                text.push_str(&source[from..member.place.end]);
+                kept = true;
             }
-            text.push_str(&quoted(&member.key));
-            text.push(':');
-            text.push_str(member.value.get());
+            before = member.place.end;
         }
-        text.push('}');
+        text.push_str(&source[last.place.end..]);
         Raw::assembled(text)
     }
 
@@ -265,8 +272,8 @@ impl<'a> Scan<'a> {
         !matches!(self.peek(), None | Some(b']' | b'}'))
     }
 
-    /// The next member's key as it is spelled, with the cursor behind its colon.
-    fn key(&mut self) -> Option<&'a str> {
+    /// Where the next member's key begins and how it is spelled, with the cursor behind its colon.
+    fn key(&mut self) -> Option<(usize, &'a str)> {
         if !self.more() {
             return None;
         }
@@ -278,7 +285,7 @@ impl<'a> Scan<'a> {
         let key = self.text.get(start..self.at)?;
         self.skip_blanks();
         self.take(b':');
-        Some(key)
+        Some((start, key))
     }
 
     /// Where the next value lies.
@@ -326,12 +333,31 @@ mod tests {
         );
         assert_eq!(
             object.with("name", None).get(),
-            r#"{"a":1e400,"n":12345678901234567890123,"z":[1, 2]}"#
+            source.replace(r#","name":"x""#, "")
         );
         for (before, after) in [("{}", r#"{"k":1}"#), ("{\"a\":{} }", r#"{"a":{},"k":1}"#)] {
             let before = raw(before);
             let object = Object::of(&before, &[]).unwrap();
             assert_eq!(object.with("k", Some(&raw("1"))).get(), after);
+        }
+    }
+
+    #[test]
+    fn taking_members_out_leaves_every_other_byte() {
+        for (before, after) in [
+            (
+                r#"{ "x":1 , "\u0061\/" : 1e400,"y":2 }"#,
+                r#"{ "\u0061\/" : 1e400 }"#,
+            ),
+            (r#"{"\u0061":1, "x":2, "b" :3}"#, r#"{"\u0061":1, "b" :3}"#),
+            (r#"{"a":1 , "x":2,"\u0079":3}"#, r#"{"a":1}"#),
+            (r#"{"x":1,"y":2}"#, "{}"),
+            (r#"{ "a":1 }"#, r#"{ "a":1 }"#),
+            ("{}", "{}"),
+        ] {
+            let before = raw(before);
+            let object = Object::of(&before, &[]).unwrap();
+            assert_eq!(object.without(&["x", "y"]).get(), after);
         }
     }
 
