@@ -297,10 +297,15 @@ impl<B: Backend> Session<B> {
     ) -> Result<Raw, Fault> {
         let backend = self.backend.wait().await;
         let token = progress::wanted(params);
-        if token.is_none() && level.is_none() {
+        if token.is_none() && level.is_none() && !host.is_alone() {
             return backend.answer(host, method, params, None).await;
         }
         let (asides, mut told) = Asides::new(level);
+        let asides = if host.is_alone() {
+            asides.hearing_everything()
+        } else {
+            asides
+        };
         let mut answering = pin!(backend.answer(host, method, params, Some(asides)));
         let outcome = loop {
             tokio::select! {
@@ -318,19 +323,20 @@ impl<B: Backend> Session<B> {
     /// Tells the host what a server tells about its request; one of which more is told than the host
     /// reads waits for it.
     async fn pass_on(&self, token: Option<&Id>, aside: Aside) {
-        let (method, params) = match aside {
+        let of = |method: &str, params| Notification {
+            method: method.into(),
+            params: Some(params),
+        };
+        let notice = match aside {
             Aside::Progress(params) => {
                 if !token.is_some_and(|token| progress::belongs(&params, token)) {
                     tracing::debug!("progress of another request");
                     return;
                 }
-                (method::PROGRESS, params)
+                of(method::PROGRESS, params)
             }
-            Aside::Message(params) => (method::MESSAGE, params),
-        };
-        let notice = Notification {
-            method: method.into(),
-            params: Some(params),
+            Aside::Message(params) => of(method::MESSAGE, params),
+            Aside::Notice(notice) => notice,
         };
         // When the host has closed its end, the writer ends the session.
         let _closed = self.outbox.send(Message::Notification(notice)).await;

@@ -167,7 +167,7 @@ impl Gateway {
         let (told, heard) = Asides::new(along.asides.as_ref().and_then(Asides::level));
         let (asides, token) = (along.asides.clone(), task::token(&act.route.params));
         let inner = Along {
-            asides: Some(told.asking(asked.clone())),
+            asides: Some(told.hearing_everything().asking(asked.clone())),
             ..along
         };
         let (gateway, host) = (self.clone(), host.clone());

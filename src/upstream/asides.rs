@@ -4,7 +4,7 @@ use tokio::sync::mpsc;
 
 use super::question::Question;
 use crate::wire::level::Level;
-use crate::wire::{Object, Raw};
+use crate::wire::{Notification, Object, Raw, method};
 
 /// Something told on the way.
 #[derive(Debug, Clone, PartialEq)]
@@ -13,6 +13,8 @@ pub enum Aside {
     Progress(Raw),
     /// A log message: the parameters of `notifications/message`, as they came.
     Message(Raw),
+    /// Anything else, as it came.
+    Notice(Notification),
 }
 
 /// Where it is told; clones tell the same listener.
@@ -20,6 +22,8 @@ pub enum Aside {
 pub struct Asides {
     sink: mpsc::UnboundedSender<Aside>,
     level: Option<Level>,
+    /// Whether what nobody knows is for this listener too.
+    everything: bool,
     /// Who hears what the server asks, if it is asked on behalf of this request alone.
     asked: Option<mpsc::UnboundedSender<Question>>,
 }
@@ -29,8 +33,23 @@ impl Asides {
     #[must_use]
     pub fn new(level: Option<Level>) -> (Self, mpsc::UnboundedReceiver<Aside>) {
         let (sink, told) = mpsc::unbounded_channel();
-        let asked = None;
-        (Self { sink, level, asked }, told)
+        let asides = Self {
+            sink,
+            level,
+            everything: false,
+            asked: None,
+        };
+        (asides, told)
+    }
+
+    /// The same listener, for whom notices of methods are too that nobody knows: of a request that
+    /// stands alone, because its host has no session in which it would be told of them.
+    #[must_use]
+    pub fn hearing_everything(self) -> Self {
+        Self {
+            everything: true,
+            ..self
+        }
     }
 
     /// The same listener, with somebody who hears the questions too.
@@ -58,6 +77,33 @@ impl Asides {
     pub fn progress(&self, params: Raw) {
         // Nobody listens any more, which is for the listener to decide.
         let _gone = self.sink.send(Aside::Progress(params));
+    }
+
+    /// Tells what came on the request's stream, if it is for this listener; else gives it back.
+    pub(super) fn take(&self, notice: Notification) -> Result<(), Notification> {
+        match (&*notice.method, notice.params) {
+            (method::MESSAGE, Some(params)) => {
+                self.message(params).map_err(|params| Notification {
+                    method: method::MESSAGE.into(),
+                    params: Some(params),
+                })
+            }
+            (told, params) => {
+                let method = told.into();
+                self.notice(Notification { method, params })
+            }
+        }
+    }
+
+    /// Tells of something that is no progress and no log message, if everything is for this listener
+    /// and it concerns nobody else; else gives it back.
+    pub fn notice(&self, notice: Notification) -> Result<(), Notification> {
+        if !self.everything || matches!(&*notice.method, method::MESSAGE | method::RESOURCE_UPDATED)
+        {
+            return Err(notice);
+        }
+        let _gone = self.sink.send(Aside::Notice(notice));
+        Ok(())
     }
 
     /// Tells a log message, if it is for this request's listener; else gives it back.

@@ -82,20 +82,17 @@ impl Inner {
                 }
             }
             _ => {
-                let mut params = notice.params.map(|params| scrubbed(bearer, params));
-                if &*notice.method == method::MESSAGE
-                    && let Some(asides) = asides
-                    && let Some(message) = params.take()
-                {
-                    match asides.message(message) {
-                        Ok(()) => return,
-                        Err(message) => params = Some(message),
-                    }
-                }
+                let params = notice.params.map(|params| scrubbed(bearer, params));
+                let notice = Notification { params, ..notice };
+                let unheard = match asides {
+                    Some(asides) => asides.take(notice),
+                    None => Err(notice),
+                };
+                let Err(notice) = unheard else { return };
                 self.notify(Notice::Told {
                     server: self.config.name.clone(),
                     method: notice.method,
-                    params,
+                    params: notice.params,
                 });
             }
         }

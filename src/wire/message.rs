@@ -79,7 +79,7 @@ pub struct Request {
 }
 
 /// A message that wants no answer.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Notification {
     /// What is told.
     pub method: Box<str>,

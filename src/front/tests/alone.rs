@@ -2,8 +2,9 @@
 
 use serde_json::{Value, json};
 
-use super::{Scene, Scripted, raw, soon};
+use super::{Scene, Scripted, raw, request, soon};
 use crate::gateway::Fault;
+use crate::wire::Notification;
 
 const META: &str = r#""io.modelcontextprotocol/protocolVersion":"2026-07-28","io.modelcontextprotocol/clientCapabilities":{},"io.modelcontextprotocol/clientInfo":{"name":"modern","version":"2"}"#;
 
@@ -70,7 +71,7 @@ async fn a_request_is_served_on_its_own_terms_between_those_of_a_session() {
     assert_eq!(result["params"].get("_meta"), None, "{reply}");
     assert_eq!(result["_meta"], itself());
     assert!(result.get("ttlMs").is_none() && result.get("cacheScope").is_none());
-    let plain = super::request("2", "tools/call", r#"{"name":"s__x"}"#);
+    let plain = request("2", "tools/call", r#"{"name":"s__x"}"#);
     let plain = scene.ask(plain).await;
     assert_eq!(plain["result"].get("resultType"), None);
 }
@@ -132,15 +133,36 @@ async fn errors_have_the_codes_of_the_revision() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn notices_that_nobody_knows_come_to_whoever_stands_alone() {
+    let script = |asked: super::Asked| async move {
+        let notice = |method: &str| Notification {
+            method: method.into(),
+            params: Some(raw(r#"{"x":[]}"#)),
+        };
+        let Some(asides) = asked.asides else {
+            return Ok(raw("{}"));
+        };
+        assert!(asides.notice(notice("notifications/odd")).is_ok());
+        for of_others in ["notifications/resources/updated", "notifications/message"] {
+            assert!(asides.notice(notice(of_others)).is_err());
+        }
+        Ok(raw(r#"{"asked":true}"#))
+    };
+    let mut scene = Scene::with(Scripted::new(script));
+    let told = scene.ask(alone("1", "tools/call", "")).await;
+    assert_eq!(told["method"], "notifications/odd");
+    assert_eq!(scene.hear().await["result"]["asked"], true);
+    let in_session = scene.ask(request("2", "tools/call", "{}")).await;
+    assert_eq!(in_session["result"], json!({}));
+}
+
+#[tokio::test(start_paused = true)]
 async fn log_messages_come_to_whoever_asked_with_the_request() {
     let script = |asked: super::Asked| async move {
-        if let Some(asides) = &asked.asides {
-            for level in ["info", "error"] {
-                let told = asides.message(raw(format!(r#"{{"level":"{level}","data":1}}"#)));
-                assert!(told.is_ok());
-            }
-        }
-        Ok(raw(format!(r#"{{"asked":{}}}"#, asked.asides.is_some())))
+        let asides = asked.asides.expect("a listener");
+        let tell = |level| asides.message(raw(format!(r#"{{"level":"{level}","data":1}}"#)));
+        let asked = ["info", "error"].map(tell).iter().all(Result::is_ok);
+        Ok(raw(format!(r#"{{"asked":{asked}}}"#)))
     };
     let mut scene = Scene::with(Scripted::new(script));
     let level = r#""io.modelcontextprotocol/logLevel":"warning","#;

@@ -154,6 +154,10 @@ impl<'a> Task<'a> {
                 // It was asked for with the same level.
                 let _unwanted = asides.message(params);
             }
+            Aside::Notice(notice) => {
+                // Whoever sits there hears everything too.
+                let _unwanted = asides.notice(notice);
+            }
         }
     }
 
