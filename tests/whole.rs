@@ -35,6 +35,10 @@ mod bridge;
 mod fidelity;
 
 #[cfg(test)]
+#[path = "whole/strange.rs"]
+mod strange;
+
+#[cfg(test)]
 #[path = "whole/sign_in.rs"]
 mod sign_in;
 
