@@ -21,6 +21,8 @@ pub(super) struct Decoder {
     /// The event is of a type other than `message`.
     other_type: bool,
     last_id: Option<Box<str>>,
+    /// The identity that counts once the event is complete; empty if there is to be none.
+    coming_id: Option<Box<str>>,
     retry: Option<Duration>,
     /// The last line ended in a carriage return, so a line feed that follows belongs to it.
     after_return: bool,
@@ -39,13 +41,14 @@ impl Decoder {
             data: None,
             other_type: false,
             last_id: None,
+            coming_id: None,
             retry: None,
             after_return: false,
             first_line: true,
         }
     }
 
-    /// The identity of the last event, to resume after it.
+    /// The identity of the last complete event, to resume after it.
     pub(super) fn last_id(&self) -> Option<&str> {
         self.last_id.as_deref()
     }
@@ -58,6 +61,7 @@ impl Decoder {
     /// Forgets what is incomplete, before a stream is resumed.
     pub(super) fn restart(&mut self) {
         self.line.clear();
+        self.coming_id = None;
         self.end_event();
         self.after_return = false;
         self.first_line = true;
@@ -157,7 +161,7 @@ impl Decoder {
             && id.len() <= ID_LIMIT
             && !id.contains('\0')
         {
-            self.last_id = (!id.is_empty()).then(|| id.into());
+            self.coming_id = Some(id.into());
         }
     }
 
@@ -173,6 +177,9 @@ impl Decoder {
     }
 
     fn end_event(&mut self) -> Option<Vec<u8>> {
+        if let Some(id) = self.coming_id.take() {
+            self.last_id = Some(id).filter(|id| !id.is_empty());
+        }
         let other_type = std::mem::replace(&mut self.other_type, false);
         let data = self.data.take();
         data.filter(|data| !other_type && !data.is_empty())
@@ -242,6 +249,21 @@ mod tests {
         );
         assert_eq!(decoder.last_id(), Some("1"));
         assert_eq!(decoder.retry(), Some(Duration::from_millis(250)));
+    }
+
+    /// Otherwise a stream that breaks within an event would be resumed after it, and it be lost.
+    #[test]
+    fn an_identity_counts_when_its_event_is_complete() {
+        let mut decoder = Decoder::new(100);
+        decode(&mut decoder, b"id: 1\ndata: a\n\nid: 2\ndata: b\n");
+        assert_eq!(decoder.last_id(), Some("1"));
+        decoder.restart();
+        assert_eq!(decode(&mut decoder, b"data: c\n\n"), ["c"]);
+        assert_eq!(decoder.last_id(), Some("1"));
+        decode(&mut decoder, b"id: 3\n\nid\n");
+        assert_eq!(decoder.last_id(), Some("3"));
+        decode(&mut decoder, b"\n");
+        assert_eq!(decoder.last_id(), None);
     }
 
     #[test]
