@@ -8,6 +8,7 @@ use http::header::{
 };
 
 use crate::login::Grant;
+use crate::wire::leap::string_end;
 use crate::wire::mirror::{self, Mirror};
 use crate::wire::{Object, Raw, TraceContext, method, revision};
 
@@ -225,24 +226,48 @@ pub(super) fn complaint(head: &HeaderMap) -> &str {
     said.unwrap_or_default()
 }
 
-/// A parameter of a challenge. Escapes are not undone: no scope has one.
+/// A parameter of a challenge, the first of this name. Escapes are not undone: no scope has one.
 fn parameter<'a>(challenge: &'a str, name: &str) -> Option<&'a str> {
-    let mut rest = challenge;
-    while let Some((before, after)) = rest.split_once('=') {
-        let key = before
-            .rsplit([' ', ',', '\t'])
-            .find(|word| !word.is_empty())?;
-        let after = after.trim_start();
-        let (value, tail) = match after.strip_prefix('"') {
-            Some(quoted) => quoted.split_once('"')?,
-            None => after.split_once([',', ' ']).unwrap_or((after, "")),
-        };
-        if key.eq_ignore_ascii_case(name) {
-            return Some(value);
+    let mut parameters = Parameters(challenge);
+    let (_, value) = parameters.find(|(key, _)| key.eq_ignore_ascii_case(name))?;
+    Some(value)
+}
+
+/// The parameters of all challenges in a header (RFC 9110 §11.6.1), without the schemes and what
+/// stands beside them unnamed. Ends at a quote that is not closed.
+struct Parameters<'a>(&'a str);
+
+impl<'a> Iterator for Parameters<'a> {
+    type Item = (&'a str, &'a str);
+
+    fn next(&mut self) -> Option<Self::Item> {
+        loop {
+            let text = self.0.trim_start_matches([' ', '\t', ',']);
+            let (name, rest) = text.split_at(text.find([' ', '\t', ',', '='])?);
+            self.0 = rest;
+            let Some(after) = rest.trim_start().strip_prefix('=') else {
+                continue;
+            };
+            let (value, rest) = value(after.trim_start())?;
+            self.0 = rest;
+            if let Some(value) = value {
+                return Some((name, value));
+            }
         }
-        rest = tail;
     }
-    None
+}
+
+/// The value that a text begins with, and what follows it. There is none where the equals sign
+/// belongs to credentials without a name, which may end in such signs.
+fn value(text: &str) -> Option<(Option<&str>, &str)> {
+    if let Some(quoted) = text.strip_prefix('"') {
+        let (value, rest) = quoted.split_at(string_end(quoted.as_bytes(), 0));
+        return Some((Some(value), rest.strip_prefix('"')?));
+    }
+    let end = text.find([' ', '\t', ',']).unwrap_or(text.len());
+    let (value, rest) = text.split_at(end);
+    let is_value = !value.is_empty() && !value.starts_with('=');
+    Some((is_value.then_some(value), rest))
 }
 
 #[cfg(test)]
@@ -265,6 +290,14 @@ mod tests {
             (r#"Bearer error="invalid_token", scope="a""#, None),
             (r#"Bearer error="insufficient_scope, scope=a"#, None),
             ("Negotiate", None),
+            (
+                "Negotiate error=, Bearer error = \"insufficient_scope\",\tscope=a",
+                Some("a"),
+            ),
+            (
+                r#"Bearer error="insufficient_scope", error_description="no \"scope=all\"", scope="a""#,
+                Some("a"),
+            ),
         ] {
             assert_eq!(missing_scope(&challenge(text)), scope, "{text}");
         }
@@ -277,6 +310,21 @@ mod tests {
             "x=,".repeat(1 << 18)
         );
         assert_eq!(missing_scope(&challenge(&text)), None);
+    }
+
+    #[test]
+    fn a_complaint_ends_where_its_quotes_do() {
+        for (text, said) in [
+            (
+                r#"Bearer error_description="no \"error\" here", error=a"#,
+                r#"no \"error\" here"#,
+            ),
+            (r#"Bearer error="", error_description="\\""#, r"\\"),
+            ("Negotiate YQ==, Bearer error=a", "a"),
+            (r#"Bearer error="a\""#, ""),
+        ] {
+            assert_eq!(complaint(&challenge(text)), said, "{text}");
+        }
     }
 
     #[test]
