@@ -4,7 +4,7 @@ use std::fmt;
 
 use super::code;
 use super::leap::string_end;
-use super::object::{Object, quoted};
+use super::object::{Object, ObjectError, quoted};
 use super::raw::Raw;
 
 /// The deepest nesting of arrays and objects that is accepted.
@@ -222,7 +222,7 @@ struct Envelope<'a> {
 impl<'a> Envelope<'a> {
     fn of(message: &'a Raw) -> Result<Self, Malformed> {
         let object = Object::of(message, &KEYS).map_err(|error| {
-            let reason = format!("the message is unreadable: {error}");
+            let reason = format!("the message is unreadable: {}", unquoted(&error));
             Malformed::new(code::INVALID_REQUEST, None, reason)
         })?;
         let id = object.get("id").and_then(Id::from_raw);
@@ -272,6 +272,17 @@ impl<'a> Envelope<'a> {
 
     fn refuse(&self, reason: &str) -> Malformed {
         Malformed::new(code::INVALID_REQUEST, self.id.clone(), reason)
+    }
+}
+
+/// The error without the key that it names, which is the sender's text and as long as he likes.
+fn unquoted(error: &ObjectError) -> String {
+    match error {
+        ObjectError::Duplicate(_) => "a key appears twice".to_owned(),
+        ObjectError::Imitation { expected, .. } => {
+            format!("a key differs from {expected:?} in letter case alone")
+        }
+        ObjectError::Shape | ObjectError::Type { .. } => error.to_string(),
     }
 }
 

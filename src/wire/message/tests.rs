@@ -82,3 +82,19 @@ fn an_answer_without_identity_is_still_an_answer() {
     };
     assert!(response.id.is_none());
 }
+
+/// It reaches logs, the record and the host, and may be anything: an echoed token, a mebibyte.
+#[test]
+fn what_is_no_message_is_not_repeated() {
+    let key = "canary".repeat(1000);
+    for text in [
+        format!(r#"{{"{key}":1,"{key}":2}}"#),
+        format!(r#"{{"jsonrpc":"2.0","id":1,"method":"ping","PARAMS":"{key}"}}"#),
+        format!(r#"{{"jsonrpc":"{key}"}}"#),
+        format!(r#"{{"jsonrpc":"2.0","{key}":nul}}"#),
+        format!("\"{key}\""),
+    ] {
+        let reason = Message::parse(text.as_bytes()).unwrap_err().reason;
+        assert!(!reason.contains("canary"), "{reason:.100}");
+    }
+}
