@@ -5,10 +5,15 @@
 //! letter case alone (CVE-2026-27896).
 
 use std::borrow::Cow;
+use std::collections::HashSet;
 use std::ops::Range;
 
 use super::Raw;
 use super::leap::string_end;
+
+/// The most members that are looked through for a key, which is quicker than hashing it. With more
+/// of them one message would hold up everything: a million take half a trillion comparisons.
+const FEW: usize = 32;
 
 /// The members of one JSON object.
 #[derive(Debug)]
@@ -61,13 +66,14 @@ impl<'a> Object<'a> {
     /// When it is no object, or a key is there twice or imitates an expected one.
     pub fn of(source: &'a Raw, expected: &[&'static str]) -> Result<Self, ObjectError> {
         let mut members: Vec<Member<'a>> = Vec::with_capacity(8);
+        let mut seen = HashSet::new();
         let mut scan = Scan::of(source.get());
         if !scan.take(b'{') {
             return Err(ObjectError::Shape);
         }
         while let Some((start, key)) = scan.key() {
             let key = text(key).ok_or(ObjectError::Shape)?;
-            if members.iter().any(|earlier| earlier.key == key) {
+            if !is_new(key.clone(), &members, &mut seen) {
                 return Err(ObjectError::Duplicate(key.into()));
             }
             if let Some(expected) = expected.iter().find(|known| imitates(&key, known)) {
@@ -194,6 +200,17 @@ impl<'a> Object<'a> {
         ]
         .concat()
     }
+}
+
+/// Whether no earlier member has this key. Once there are more than a few, `seen` holds their keys.
+fn is_new<'a>(key: Cow<'a, str>, members: &[Member<'a>], seen: &mut HashSet<Cow<'a, str>>) -> bool {
+    if members.len() < FEW {
+        return members.iter().all(|earlier| earlier.key != key);
+    }
+    if seen.is_empty() {
+        seen.extend(members.iter().map(|member| member.key.clone()));
+    }
+    seen.insert(key)
 }
 
 /// A JSON string literal of the text.
@@ -373,6 +390,16 @@ mod tests {
             assert!(Object::of(&raw(bad), &["name", "params"]).is_err(), "{bad}");
         }
         assert!(Object::of(&raw(r#"{"other":1,"Other":2}"#), &["name"]).is_ok());
+    }
+
+    #[test]
+    fn a_repeated_key_is_found_among_very_many() {
+        let member = |nth: usize| format!(r#""k{nth}":{nth},"#);
+        let many: String = (0..100_000).map(member).collect();
+        for (last, refused) in [("k0", true), ("k31", true), ("k99999", true), ("k", false)] {
+            let whole = raw(&format!(r#"{{{many}"{last}":0}}"#));
+            assert_eq!(Object::of(&whole, &["name"]).is_err(), refused, "{last}");
+        }
     }
 
     fn json() -> impl Strategy<Value = serde_json::Value> {
