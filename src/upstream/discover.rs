@@ -13,6 +13,9 @@ use super::{Inner, frame, scrub};
 use crate::login::Grant;
 use crate::wire::{Object, Raw, code, method, revision, stateless};
 
+/// How many of the revisions that a server names are read.
+const REVISIONS: usize = 64;
+
 /// What a server lets be known of itself.
 enum Found {
     /// It takes requests that stand alone.
@@ -149,8 +152,11 @@ impl Inner {
 
 /// The way that a server and this program share.
 fn chosen(versions: &Raw) -> Result<Era, UpstreamError> {
-    let versions: Vec<String> =
-        serde_json::from_str(versions.get()).map_err(|_| BadAnswer::Lacks("supportedVersions"))?;
+    let lacks = || BadAnswer::Lacks("supportedVersions");
+    let versions = versions.items(REVISIONS).ok_or_else(lacks)?;
+    let versions = versions.iter().map(|said| serde_json::from_str(said.get()));
+    let versions: Result<Vec<String>, _> = versions.collect();
+    let versions = versions.map_err(|_| lacks())?;
     let has = |wanted: &str| versions.iter().any(|version| version == wanted);
     if has(revision::STATELESS) {
         return Ok(Era::Alone);

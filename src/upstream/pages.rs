@@ -36,6 +36,8 @@ fn names(what: Listing) -> Names {
 #[derive(Default)]
 struct Page {
     items: Vec<Raw>,
+    /// How long it is; what else stands in it is kept with the items.
+    size: usize,
     /// The next one's cursor, as it is sent back.
     next: Option<Raw>,
 }
@@ -56,11 +58,7 @@ impl Inner {
             let page = self
                 .page(what, cursor.as_ref(), who.clone(), deadline)
                 .await?;
-            size += page
-                .items
-                .iter()
-                .map(|item| item.get().len())
-                .sum::<usize>();
+            size += page.size;
             list.extend(page.items);
             if size > body::LIMIT {
                 return Err(UpstreamError::TooLarge);
@@ -132,7 +130,10 @@ fn read(result: &Raw, names: &Names) -> Result<Page, BadAnswer> {
         Some(_) | None => None,
     };
     Ok(Page {
-        items: items.items().ok_or(BadAnswer::Lacks(names.items))?,
+        items: items
+            .items(ITEMS + 1)
+            .ok_or(BadAnswer::Lacks(names.items))?,
+        size: result.get().len(),
         next,
     })
 }

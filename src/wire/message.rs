@@ -282,7 +282,7 @@ fn unquoted(error: &ObjectError) -> String {
         ObjectError::Imitation { expected, .. } => {
             format!("a key differs from {expected:?} in letter case alone")
         }
-        ObjectError::Shape | ObjectError::Type { .. } => error.to_string(),
+        ObjectError::Shape | ObjectError::Many | ObjectError::Type { .. } => error.to_string(),
     }
 }
 

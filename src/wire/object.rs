@@ -14,6 +14,8 @@ use super::leap::string_end;
 /// The most members that are looked through for a key, which is quicker than hashing it. With more
 /// of them one message would hold up everything: a million take half a trillion comparisons.
 const FEW: usize = 32;
+/// The most members of an object that is looked into; what only passes through may have more.
+const MEMBERS: usize = 200_000;
 
 /// The members of one JSON object.
 #[derive(Debug)]
@@ -38,6 +40,9 @@ pub enum ObjectError {
     /// Not an object.
     #[error("not a JSON object")]
     Shape,
+    /// More members than anybody means.
+    #[error("it has more than {MEMBERS} members")]
+    Many,
     /// The same key twice.
     #[error("the key {0:?} appears twice")]
     Duplicate(Box<str>),
@@ -63,7 +68,8 @@ impl<'a> Object<'a> {
     /// Reads the members of `source`; `expected` are the keys that nothing may imitate.
     ///
     /// # Errors
-    /// When it is no object, or a key is there twice or imitates an expected one.
+    /// When it is no object, has too many members, or a key is there twice or imitates an expected
+    /// one.
     pub fn of(source: &'a Raw, expected: &[&'static str]) -> Result<Self, ObjectError> {
         let mut members: Vec<Member<'a>> = Vec::with_capacity(8);
         let mut seen = HashSet::new();
@@ -73,6 +79,9 @@ impl<'a> Object<'a> {
         }
         while let Some((start, key)) = scan.key() {
             let key = text(key).ok_or(ObjectError::Shape)?;
+            if members.len() == MEMBERS {
+                return Err(ObjectError::Many);
+            }
             if !is_new(key.clone(), &members, &mut seen) {
                 return Err(ObjectError::Duplicate(key.into()));
             }
@@ -243,12 +252,12 @@ fn imitates(key: &str, expected: &str) -> bool {
         == expected.to_lowercase()
 }
 
-/// Where the items of an array lie; `None` if the text is no array.
-pub(super) fn items(text: &str) -> Option<Vec<Range<usize>>> {
+/// Where the first items of an array lie, `most` of them; `None` if the text is no array.
+pub(super) fn items(text: &str, most: usize) -> Option<Vec<Range<usize>>> {
     let mut scan = Scan::of(text);
     scan.take(b'[').then_some(())?;
     let mut items = Vec::new();
-    while scan.more() {
+    while items.len() < most && scan.more() {
         items.push(scan.value());
     }
     Some(items)
@@ -390,6 +399,18 @@ mod tests {
             assert!(Object::of(&raw(bad), &["name", "params"]).is_err(), "{bad}");
         }
         assert!(Object::of(&raw(r#"{"other":1,"Other":2}"#), &["name"]).is_ok());
+    }
+
+    #[test]
+    fn an_object_of_a_million_members_is_not_looked_into() {
+        let of = |count: usize| {
+            let members: Vec<String> = (0..count).map(|n| format!("\"{n}\":0")).collect();
+            raw(&format!("{{{}}}", members.join(",")))
+        };
+        assert!(Object::of(&of(MEMBERS), &[]).is_ok());
+        for more in [MEMBERS + 1, 1_000_000] {
+            assert_eq!(Object::of(&of(more), &[]).err(), Some(ObjectError::Many));
+        }
     }
 
     #[test]

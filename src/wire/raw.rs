@@ -85,10 +85,10 @@ impl Raw {
         Object::of(self, &[]).is_ok_and(|object| object.iter().next().is_none())
     }
 
-    /// The items of an array; `None` if it is none.
+    /// The first items of an array, `most` of them; `None` if it is none.
     #[must_use]
-    pub fn items(&self) -> Option<Vec<Self>> {
-        let places = object::items(self.get())?;
+    pub fn items(&self, most: usize) -> Option<Vec<Self>> {
+        let places = object::items(self.get(), most)?;
         Some(places.into_iter().map(|place| self.piece(place)).collect())
     }
 

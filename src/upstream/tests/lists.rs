@@ -82,6 +82,37 @@ async fn a_list_without_end_ends() {
 }
 
 #[tokio::test]
+async fn what_pads_the_pages_of_a_list_counts_with_it() {
+    let padding = "x".repeat(6 << 20);
+    let page = move |cursor: Option<usize>| {
+        let items = format!(r#"{{}}],"padding":["{padding}""#);
+        (items, Some(cursor.unwrap_or(0) + 1))
+    };
+    let fake = paged(page).await;
+    let error = World::of(&fake)
+        .upstream
+        .list(Listing::Tools)
+        .await
+        .unwrap_err();
+    assert!(matches!(error, UpstreamError::TooLarge), "{error}");
+    assert_eq!(fake.of("tools/list").len(), 3);
+}
+
+#[tokio::test]
+async fn a_page_of_a_hundred_thousand_items_is_too_long() {
+    let fake = paged(|_| (vec!["{}"; 100_000].join(","), None)).await;
+    let error = World::of(&fake)
+        .upstream
+        .list(Listing::Tools)
+        .await
+        .unwrap_err();
+    assert!(
+        matches!(error, UpstreamError::BadList(BadList::Items(2000))),
+        "{error}"
+    );
+}
+
+#[tokio::test]
 async fn what_a_server_does_not_have_is_an_empty_list() {
     let fake = Fake::start(|seen| match seen.method().as_str() {
         "initialize" => Some(result(
