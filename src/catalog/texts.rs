@@ -1,4 +1,5 @@
-//! Takes out of a definition what a reader cannot see: a model reads it, and a terminal obeys it.
+//! Takes out of a definition, or of a question, what a reader cannot see: a model reads it, and a
+//! terminal obeys it.
 //!
 //! Escape sequences of terminals, bidirectional overrides and Unicode tags hide instructions in a
 //! tool's description. Texts lose them, wherever they stand in the definition; everything else keeps
@@ -7,13 +8,17 @@
 
 use crate::wire::leap::string_end;
 use crate::wire::{Raw, object};
+use crate::wording::is_invisible;
 
 /// A hidden character in a key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct HiddenKey;
+pub struct HiddenKey;
 
 /// The definition without hidden characters; `None` if it has none.
-pub(super) fn cleaned(definition: &Raw) -> Result<Option<Raw>, HiddenKey> {
+///
+/// # Errors
+/// When a key holds one.
+pub fn cleaned(definition: &Raw) -> Result<Option<Raw>, HiddenKey> {
     let text = definition.get();
     if !is_suspicious(text) {
         return Ok(None);
@@ -80,12 +85,15 @@ fn whole(literal: &str) -> String {
     out
 }
 
-/// Controls but for line breaks and tabs, marks that reorder text, and Unicode tags. Joiners and
-/// variation selectors stay: emoji and scripts are made of them.
+/// What cannot be seen, but for line breaks and tabs, and what scripts and emoji are made of: joiners
+/// and the two selectors between text and picture. All other selectors, of which two hundred can spell
+/// any byte, go.
 fn is_hidden(c: char) -> bool {
-    (c.is_control() && !matches!(c, '\n' | '\r' | '\t'))
-        || matches!(c, '\u{061C}' | '\u{200E}' | '\u{200F}' | '\u{2028}'..='\u{202E}'
-            | '\u{2066}'..='\u{2069}' | '\u{E0000}'..='\u{E007F}')
+    is_invisible(c)
+        && !matches!(
+            c,
+            '\n' | '\r' | '\t' | '\u{200C}' | '\u{200D}' | '\u{FE0E}' | '\u{FE0F}'
+        )
 }
 
 #[cfg(test)]
@@ -111,6 +119,10 @@ mod tests {
             (
                 "{\"inputSchema\":{\"properties\":{\"q\":{\"title\":\"x\u{E0049}\u{E0067}\"}}}}",
                 r#"{"inputSchema":{"properties":{"q":{"title":"x"}}}}"#,
+            ),
+            (
+                "{\"description\":\"a\u{200B}b\u{FEFF}c\u{E0141}\u{FE01}\u{2063}\"}",
+                r#"{"description":"abc"}"#,
             ),
             (r#"{"title":"a\ud800b"}"#, "{\"title\":\"a\u{fffd}b\"}"),
             (r#"["\udb40\udc41x","plain"]"#, r#"["x","plain"]"#),
