@@ -7,7 +7,7 @@
 pub mod cache;
 pub mod items;
 pub mod search;
-mod texts;
+pub mod texts;
 pub mod uris;
 
 use std::borrow::Cow;

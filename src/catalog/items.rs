@@ -13,8 +13,15 @@ use super::{Lists, RawLists, texts};
 /// conversation, and a server that needs more than this says something other than what a tool does.
 const DEFINITION_LIMIT: usize = 256 << 10;
 const DESCRIPTION_LIMIT: usize = 16 << 10;
+/// The longest URI or template, in bytes, and how many expressions a template may have: each URI in an
+/// answer is compared with all of them.
+const URI_LIMIT: usize = 8 << 10;
+const EXPRESSIONS: usize = 16;
 /// How much of the name of something that cannot be shown is shown, in characters.
 const NAME_SHOWN: usize = 80;
+
+/// Where a template is written.
+const TEMPLATE: &str = "uriTemplate";
 
 /// A tool.
 #[derive(Debug, Clone, PartialEq)]
@@ -84,7 +91,7 @@ pub(super) fn read(server: &ServerName, raw: &RawLists, limit: usize) -> Lists {
             .collect()
     };
     let resources = placed(&raw.resources, "uri");
-    let templates = placed(&raw.templates, "uriTemplate");
+    let templates = placed(&raw.templates, TEMPLATE);
     Lists {
         tools,
         prompts,
@@ -182,6 +189,12 @@ fn read_placed(raw: &Raw, key: &'static str) -> Result<Resource, Dropped> {
             &uri,
             "the URI is empty or holds invisible characters",
         ));
+    }
+    if uri.len() > URI_LIMIT || (key == TEMPLATE && uri.matches('{').count() > EXPRESSIONS) {
+        let why = format!(
+            "the URI is longer than {URI_LIMIT} bytes, or has more than {EXPRESSIONS} expressions"
+        );
+        return Err(drop_it(&uri, &why));
     }
     Ok(Resource {
         uri: uri.into(),

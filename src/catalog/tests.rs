@@ -86,6 +86,36 @@ fn definitions_without_measure_cost_themselves_alone() {
 }
 
 #[test]
+fn uris_without_measure_cost_themselves_alone() {
+    let mut catalog = Catalog::new([server("db")], 48);
+    let placed = |key: &str, uri: &str| raw(&format!(r#"{{"{key}":"{uri}","name":"x"}}"#));
+    let long = format!("a:{}", "x".repeat(8 << 10));
+    let given = RawLists {
+        resources: vec![placed("uri", &long), placed("uri", "a:{{{{{{{{{{{{{{{{{{")],
+        templates: vec![
+            placed("uriTemplate", &"{a}".repeat(17)),
+            placed("uriTemplate", &"{a}".repeat(16)),
+            placed("uriTemplate", &long),
+        ],
+        ..RawLists::default()
+    };
+    catalog.set(&server("db"), &given);
+    let (_, found) = catalog.known().next().unwrap();
+    let counts = (
+        found.resources.len(),
+        found.templates.len(),
+        found.dropped.len(),
+    );
+    assert_eq!(counts, (1, 1, 3));
+    assert!(
+        found
+            .dropped
+            .iter()
+            .all(|one| one.reason.contains("16 expressions"))
+    );
+}
+
+#[test]
 fn hidden_characters_are_taken_out_of_texts_and_said_to_be() {
     let mut catalog = Catalog::new([server("db")], 48);
     let tools = [

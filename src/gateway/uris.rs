@@ -2,20 +2,25 @@
 
 use std::borrow::Cow;
 
+/// How many URIs of one result are looked up; it takes a search through all templates.
+const LOOKUPS: usize = 1024;
+
 /// Returns the JSON text with the value of every member `uri` that is a string passed through
-/// `exposed`, or `None` if nothing changes. The text is known to be valid JSON.
+/// `exposed`, or `None` if nothing changes. Those beyond [`LOOKUPS`]
+/// stay as they are. The text is known to be valid JSON.
 pub(super) fn rename(text: &str, exposed: impl Fn(&str) -> Cow<'_, str>) -> Option<String> {
     let mut out = String::new();
     let mut copied = 0;
     let mut strings = Strings { text, at: 0 };
-    let mut key_before = false;
-    while let Some((from, to)) = strings.next() {
+    let (mut key_before, mut lookups) = (false, 0);
+    while let Some((from, to)) = strings.next().filter(|_| lookups < LOOKUPS) {
         let is_key = strings.follows(b':');
         let token = &text[from..to];
         if key_before
             && !is_key
             && let Ok(uri) = serde_json::from_str::<Cow<'_, str>>(token)
         {
+            lookups += 1;
             let renamed = exposed(&uri);
             if renamed != uri {
                 out.push_str(&text[copied..from]);
@@ -98,5 +103,9 @@ mod tests {
         ] {
             assert_eq!(rename(text, aliased).as_deref(), renamed, "{text}");
         }
+        let many = format!("[{}]", vec![r#"{"uri":"a:1"}"#; LOOKUPS + 5].join(","));
+        let renamed = rename(&many, aliased).unwrap();
+        assert_eq!(renamed.matches("chaperone://").count(), LOOKUPS);
+        assert_eq!(renamed.matches("a:1").count(), 5);
     }
 }
