@@ -6,6 +6,9 @@ use super::question::Question;
 use crate::wire::level::Level;
 use crate::wire::{Notification, Object, Raw, method};
 
+/// How much of one request may wait to be heard; what is told beyond that is lost.
+const WAITING: usize = 256;
+
 /// Something told on the way.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Aside {
@@ -20,7 +23,7 @@ pub enum Aside {
 /// Where it is told; clones tell the same listener.
 #[derive(Debug, Clone)]
 pub struct Asides {
-    sink: mpsc::UnboundedSender<Aside>,
+    sink: mpsc::Sender<Aside>,
     level: Option<Level>,
     /// Whether what nobody knows is for this listener too.
     everything: bool,
@@ -31,8 +34,8 @@ pub struct Asides {
 impl Asides {
     /// A listener; with a level, log messages of the request from there on are for it.
     #[must_use]
-    pub fn new(level: Option<Level>) -> (Self, mpsc::UnboundedReceiver<Aside>) {
-        let (sink, told) = mpsc::unbounded_channel();
+    pub fn new(level: Option<Level>) -> (Self, mpsc::Receiver<Aside>) {
+        let (sink, told) = mpsc::channel(WAITING);
         let asides = Self {
             sink,
             level,
@@ -75,8 +78,8 @@ impl Asides {
 
     /// Tells how far the request is.
     pub fn progress(&self, params: Raw) {
-        // Nobody listens any more, which is for the listener to decide.
-        let _gone = self.sink.send(Aside::Progress(params));
+        // Nobody listens any more, or not as fast, which is for the listener to decide.
+        let _gone = self.sink.try_send(Aside::Progress(params));
     }
 
     /// Tells what came on the request's stream, if it is for this listener; else gives it back.
@@ -102,7 +105,7 @@ impl Asides {
         {
             return Err(notice);
         }
-        let _gone = self.sink.send(Aside::Notice(notice));
+        let _gone = self.sink.try_send(Aside::Notice(notice));
         Ok(())
     }
 
@@ -115,7 +118,7 @@ impl Asides {
         let level = level.and_then(|params| params.string("level").ok().flatten());
         let level = level.and_then(|level| Level::parse(&level));
         if level.is_some_and(|level| level >= wanted) {
-            let _gone = self.sink.send(Aside::Message(params));
+            let _gone = self.sink.try_send(Aside::Message(params));
         }
         Ok(())
     }

@@ -86,6 +86,7 @@ impl Inner {
                 return Box::pin(self.subscribe_alone(ask)).await;
             }
             if rounds::may_ask(ask.method) {
+                self.questions.allow();
                 link.can_ask().await;
             }
             let exchange = Exchange {

@@ -2,6 +2,7 @@
 //! something written by the host's model, or to name its roots (revisions up to 2025-11-25).
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -16,6 +17,8 @@ use crate::wire::{Id, Object, Raw, Request, code};
 
 /// The longest that a question stays open, whoever has it.
 const LONGEST: Duration = Duration::from_secs(1800);
+/// How often a server may ask until it is asked something again.
+const ASKED: usize = 100;
 
 /// A question, to be answered once. Whoever drops it unanswered leaves the server with an error.
 #[derive(Debug)]
@@ -51,6 +54,8 @@ impl Question {
 pub(super) struct Questions {
     open: Mutex<HashMap<Id, CancellationToken>>,
     count: watch::Sender<usize>,
+    /// How often the server has asked since it was asked something.
+    asked: AtomicUsize,
 }
 
 impl Questions {
@@ -64,6 +69,16 @@ impl Questions {
         let mut count = self.count.subscribe();
         // The sender lives as long as this.
         let _none = count.wait_for(|count| *count == 0).await;
+    }
+
+    /// The server is asked something, and may ask back.
+    pub(super) fn allow(&self) {
+        self.asked.store(0, Ordering::Relaxed);
+    }
+
+    /// Whether the server may ask once more.
+    pub(super) fn take_turn(&self) -> bool {
+        self.asked.fetch_add(1, Ordering::Relaxed) < ASKED
     }
 
     /// The server withdraws a question.

@@ -12,6 +12,9 @@ use crate::wire::{Message, Notification, Raw, Request, method};
 /// Answers to a server's requests that may be under way at once; a flood gets none.
 pub(super) const REPLIES: usize = 16;
 
+/// The longest notice that is passed on, in bytes.
+const NOTICE: usize = 1 << 20;
+
 /// The lists of a server, in the order in which they are told to have changed.
 const LISTINGS: [Listing; 4] = [
     Listing::Tools,
@@ -65,6 +68,13 @@ impl Inner {
     }
 
     fn told(&self, bearer: Option<&Arc<Grant>>, notice: Notification, asides: Option<&Asides>) {
+        let size = notice
+            .params
+            .as_ref()
+            .map_or(0, |params| params.get().len());
+        if size > NOTICE {
+            return self.count_stray();
+        }
         match &*notice.method {
             method::PROGRESS => {
                 if let (Some(asides), Some(params)) = (asides, notice.params) {
@@ -124,7 +134,7 @@ impl Inner {
             // A flood.
             return self.count_stray();
         };
-        if link.was_told_of(&request) {
+        if link.was_told_of(&request) && self.questions.take_turn() {
             let params = request.params.map(|params| scrubbed(bearer, params));
             let request = Request { params, ..request };
             return self.put(link, bearer, request, asides, place);

@@ -55,7 +55,7 @@ pub(super) struct Task<'a> {
     host: &'a Host,
     server: &'a Server,
     questions: mpsc::UnboundedReceiver<Question>,
-    told: mpsc::UnboundedReceiver<Aside>,
+    told: mpsc::Receiver<Aside>,
     open: Vec<Open>,
     count: u64,
     seat: Option<Seat>,
@@ -74,10 +74,7 @@ impl<'a> Task<'a> {
         gateway: &'a Gateway,
         host: &'a Host,
         server: &'a Server,
-        (questions, told): (
-            mpsc::UnboundedReceiver<Question>,
-            mpsc::UnboundedReceiver<Aside>,
-        ),
+        (questions, told): (mpsc::UnboundedReceiver<Question>, mpsc::Receiver<Aside>),
         awaited: Arc<AtomicBool>,
     ) -> Self {
         Self {

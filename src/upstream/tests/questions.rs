@@ -164,6 +164,48 @@ async fn a_server_that_waits_for_a_person_is_not_silent() {
 }
 
 #[tokio::test]
+async fn a_server_that_asks_for_ever_gets_no_more_answers() {
+    let goes = Arc::new(Notify::new());
+    // A thousand questions, each once the one before it has been answered.
+    let fake = Fake::start(move |seen| {
+        if seen.method() != "tools/call" {
+            if seen.body.contains(r#""id":"q"#) {
+                goes.notify_one();
+            }
+            return None;
+        }
+        let mut reply = stream("");
+        for nth in 0..1000 {
+            let ask = ASK.replace("q1", &format!("q{nth}"));
+            reply.push(Step::Send(format!("{ask}\n\n").into()));
+            reply.push(Step::Await(Arc::clone(&goes)));
+        }
+        reply.push(Step::Send(event(seen, "{}").into()));
+        Some(closed(reply))
+    })
+    .await;
+    let mut world = World::of(&fake);
+    let along = able(&world);
+    let upstream = world.upstream.clone();
+    let mut put = 0;
+    let answering = async {
+        loop {
+            asked(&mut world).await.answer(Ok(Raw::empty_object()));
+            put += 1;
+        }
+    };
+    let answer = tokio::select! {
+        answer = upstream.send(call(), None, along) => answer,
+        () = answering => unreachable!(),
+    };
+    assert!(answer.outcome.unwrap().is_ok());
+    assert_eq!(put, 100);
+    let replies = fake.seen();
+    let refused = replies.iter().filter(|seen| seen.body.contains("-32601"));
+    assert_eq!(refused.count(), 900);
+}
+
+#[tokio::test]
 async fn what_the_host_cannot_do_is_not_put_to_it() {
     let goes = Arc::new(Notify::new());
     let fake = Fake::start(asking("", &goes)).await;

@@ -75,6 +75,37 @@ async fn log_messages_of_a_request_are_its_own_if_it_asked_for_them() {
 }
 
 #[tokio::test]
+async fn what_nobody_hears_in_time_is_lost_and_the_answer_is_not() {
+    let fake = calls(|seen| {
+        let progress = |n| {
+            format!(
+                "data: {{\"jsonrpc\":\"2.0\",\"method\":\"notifications/progress\",\"params\":{{\"progress\":{n}}}}}\n\n"
+            )
+        };
+        let long = format!(
+            "data: {{\"jsonrpc\":\"2.0\",\"method\":\"notifications/message\",\"params\":{{\"data\":\"{}\"}}}}\n\n",
+            "x".repeat(2 << 20)
+        );
+        let told: String = (0..10_000).map(progress).collect();
+        let mut reply = stream(&(told + &long));
+        reply.push(Step::Send(event(seen, "{}").into()));
+        closed(reply)
+    })
+    .await;
+    let mut world = World::of(&fake);
+    let (told, mut asides) = Asides::new(None);
+    let answer = world.upstream.send(call(), None, hearing(told)).await;
+    assert!(answer.outcome.unwrap().is_ok());
+    let mut heard = 0;
+    while asides.try_recv().is_ok() {
+        heard += 1;
+    }
+    assert_eq!(heard, 256);
+    assert!(world.notices.try_recv().is_err());
+    assert_eq!(world.upstream.strays(), 1);
+}
+
+#[tokio::test]
 async fn the_servers_own_requests_are_answered_so_that_it_does_not_wait() {
     let fake = calls(|seen| {
         let mut reply = stream(concat!(
