@@ -10,6 +10,8 @@ use super::sse::{Decoder, EventTooLarge};
 pub(super) const LIMIT: usize = 16 << 20;
 /// The most that one stream may carry in all, comments included.
 const STREAM_LIMIT: usize = 128 << 20;
+/// How many events are taken in a row before everybody else has a turn.
+const IN_A_ROW: usize = 16;
 /// The most that is read of a body that explains a failure.
 const EXPLANATION: usize = 256 << 10;
 
@@ -60,6 +62,8 @@ pub(super) struct Events {
     chunk: Bytes,
     /// How many bytes more this stream may carry.
     budget: usize,
+    /// How many events have been taken since others had a turn.
+    in_a_row: usize,
 }
 
 impl Events {
@@ -69,6 +73,7 @@ impl Events {
             decoder: Decoder::new(LIMIT),
             chunk: Bytes::new(),
             budget: STREAM_LIMIT,
+            in_a_row: 0,
         }
     }
 
@@ -90,8 +95,14 @@ impl Events {
         &self.decoder
     }
 
-    /// The data of the next event; `None` at the end of the stream.
+    /// The data of the next event; `None` at the end of the stream. However fast a server talks, the
+    /// others are heard in between, and deadlines too.
     pub(super) async fn next(&mut self) -> Result<Option<Vec<u8>>, UpstreamError> {
+        if self.in_a_row == IN_A_ROW {
+            tokio::task::yield_now().await;
+            self.in_a_row = 0;
+        }
+        self.in_a_row += 1;
         loop {
             let mut rest = &self.chunk[..];
             let event = self.decoder.next(&mut rest);
