@@ -7,6 +7,7 @@ mod act;
 mod eras;
 pub mod fault;
 mod fetch;
+mod fit;
 pub mod host;
 mod lane;
 mod late;

@@ -17,6 +17,7 @@ use crate::wording::chain;
 
 use super::eras;
 use super::fault::{Fault, Refused};
+use super::fit::{self, Unfit};
 use super::late::Asked;
 use super::route::{self, Route};
 use super::{Gateway, Host, Server, tasks};
@@ -300,7 +301,10 @@ impl Gateway {
             }
             Ok(Err(error)) => {
                 let error = eras::error(error, &going.method, by_itself, going.alone);
-                Err(Fault::Upstream(error))
+                Err(fit::error(error).map_or_else(
+                    |unfit| not_shown(&going.server.config.name, &unfit),
+                    Fault::Upstream,
+                ))
             }
             Err(error) => Err(Fault::Unavailable(
                 Self::unavailable(going.server, &error).into(),
@@ -348,6 +352,15 @@ pub(super) fn not_used(server: &ServerName, why: &str) -> String {
         "The server \"{server}\" could not be used: {why}. The call did not run; other servers are \
          not affected. Try again later, or ask chaperone__status."
     )
+}
+
+/// An error that asks for something that nobody should do.
+fn not_shown(server: &ServerName, why: &Unfit) -> Fault {
+    let why = chain(why);
+    let text = format!(
+        "The server \"{server}\" answered with an error that is not shown: {why}. Ask whoever runs it."
+    );
+    Fault::Unavailable(text.into())
 }
 
 fn refused(act: &Act<'_>, refusal: Refusal, shown: bool) -> Refused {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde_json::json;
 
-use crate::audit::{Outcome, OutcomeStatus, Receipt};
+use crate::audit::{Outcome, OutcomeStatus, Receipt, RefusalReason};
 use crate::login::Grant;
 use crate::name::ServerName;
 use crate::upstream::Question;
@@ -13,6 +13,7 @@ use crate::wording::chain;
 
 use super::act::{Act, Admission};
 use super::fault::Fault;
+use super::fit::{self, Unfit};
 use super::host::NoAnswer;
 use super::route::{Route, What};
 use super::{Gateway, Host, Server};
@@ -21,6 +22,14 @@ use super::{Gateway, Host, Server};
 #[derive(Debug)]
 pub(super) struct Allowed {
     receipt: Receipt,
+    params: Option<Raw>,
+}
+
+impl Allowed {
+    /// The parameters as they may be shown.
+    pub(super) fn params(&self) -> Option<Raw> {
+        self.params.clone()
+    }
 }
 
 impl Gateway {
@@ -65,8 +74,9 @@ impl Gateway {
         if !host.has_session() || !abilities.allow(method, params.as_ref()) {
             return Err(NoAnswer::Cannot);
         }
-        let allowed = self.allow(host, server, method, params.clone()).await?;
-        let answer = host.ask(method, params).await;
+        let allowed = self.allow(host, server, method, params).await?;
+        let answer = host.ask(method, allowed.params()).await;
+        let answer = answer.and_then(usable);
         self.settle(allowed, &answer).await?;
         answer
     }
@@ -89,16 +99,24 @@ impl Gateway {
         params: Option<Raw>,
     ) -> Result<Allowed, NoAnswer> {
         let what = What::Question(method.into());
+        let fit = params.as_ref().map(|params| fit::question(method, params));
+        let (fit, unfit) = match fit.transpose() {
+            Ok(fit) => (fit, None),
+            Err(unfit) => (params, Some(unfit)),
+        };
         let route = Route {
             server: server.config.name.clone(),
             asked: what.name().into(),
             what,
-            params: params.unwrap_or_else(Raw::empty_object),
+            params: fit.clone().unwrap_or_else(Raw::empty_object),
             mirrors: Arc::default(),
         };
         let act = Act::new(server, route, method, host, false);
-        match self.admit_question(act).await {
-            Ok(receipt) => Ok(Allowed { receipt }),
+        match self.admit_question(act, unfit).await {
+            Ok(receipt) => Ok(Allowed {
+                receipt,
+                params: fit,
+            }),
             Err(fault) => {
                 let (name, why) = (server.config.name.as_str(), fault.sentence());
                 tracing::info!(server = name, method, why, "a server may not ask this");
@@ -107,9 +125,19 @@ impl Gateway {
         }
     }
 
-    async fn admit_question(&self, mut act: Act<'_>) -> Result<Receipt, Fault> {
+    async fn admit_question(
+        &self,
+        mut act: Act<'_>,
+        unfit: Option<Unfit>,
+    ) -> Result<Receipt, Fault> {
         for _attempt in 0..2 {
             let grant: Arc<Grant> = self.standing(&act).await?;
+            if let Some(unfit) = &unfit {
+                let why: Box<str> = chain(unfit).into();
+                let reason = RefusalReason::Other(why.clone());
+                self.record_refusal(&act, Some(&grant), reason).await;
+                return Err(Fault::BadParams(why));
+            }
             let permit = self.permit(&act, &grant).await?;
             match self.admit(act, permit, &grant).await? {
                 Admission::Go(going) => return Ok(going.into_receipt()),
@@ -147,6 +175,15 @@ impl Gateway {
     }
 }
 
+/// An answer as servers expect one: an object.
+pub(super) fn usable(answer: Raw) -> Result<Raw, NoAnswer> {
+    if answer.is_object() {
+        Ok(answer)
+    } else {
+        Err(NoAnswer::Unusable)
+    }
+}
+
 fn blank<'a>(status: OutcomeStatus) -> Outcome<'a> {
     Outcome {
         status,
@@ -163,7 +200,7 @@ fn blank<'a>(status: OutcomeStatus) -> Outcome<'a> {
 pub(super) fn as_error(why: &NoAnswer) -> Raw {
     match why {
         NoAnswer::Error(error) => error.clone(),
-        NoAnswer::Cannot | NoAnswer::Busy | NoAnswer::Silent => {
+        NoAnswer::Cannot | NoAnswer::Busy | NoAnswer::Unusable | NoAnswer::Silent => {
             let code = code::METHOD_NOT_FOUND;
             let error = json!({"code": code, "message": "this is not answered"});
             Raw::of(&error).unwrap_or_else(|_| Raw::empty_object())

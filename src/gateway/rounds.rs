@@ -45,8 +45,12 @@ impl Gateway {
             return Ok(done.for_host(host));
         };
         if host.is_alone() {
-            self.let_ask(host, server, &required).await?;
-            return Ok(done.result);
+            let shown = self.let_ask(host, server, &required).await?;
+            return Ok(rounds::asking_this(
+                &done.result,
+                &required.requests,
+                &shown,
+            ));
         }
         let Some((again, along)) = again.filter(|(_, along)| along.abilities.any()) else {
             return Err(cannot(&server.config.name, &required));
@@ -141,25 +145,32 @@ impl Gateway {
     }
 
     /// Lets a host answer by itself what the policy allows the server to ask, and records that it
-    /// was asked.
+    /// was asked; the requests as they may be shown.
     async fn let_ask(
         &self,
         host: &Host,
         server: &Server,
         required: &InputRequired,
-    ) -> Result<(), Fault> {
-        for InputRequest { method, params, .. } in &required.requests {
-            let allowed = self.allow(host, server, method, params.clone()).await;
-            let settled = match allowed {
-                Ok(allowed) => self.settle_passed_on(allowed).await,
-                Err(why) => Err(why),
+    ) -> Result<Vec<InputRequest>, Fault> {
+        let mut shown = Vec::with_capacity(required.requests.len());
+        for request in &required.requests {
+            let (method, params) = (&request.method, request.params.clone());
+            let passed_on = async {
+                let allowed = self.allow(host, server, method, params).await?;
+                let params = allowed.params();
+                self.settle_passed_on(allowed).await?;
+                Ok::<_, NoAnswer>(params)
             };
-            if let Err(why) = settled {
+            let params = passed_on.await.map_err(|why| {
                 let why = format!("it asks for {method}, and {why}");
-                return Err(unfinished(&server.config.name, &why));
-            }
+                unfinished(&server.config.name, &why)
+            })?;
+            shown.push(InputRequest {
+                params,
+                ..request.clone()
+            });
         }
-        Ok(())
+        Ok(shown)
     }
 }
 

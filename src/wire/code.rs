@@ -8,6 +8,8 @@ pub const INVALID_REQUEST: i32 = -32600;
 pub const METHOD_NOT_FOUND: i32 = -32601;
 /// The parameters are not the method's, or name something unknown.
 pub const INVALID_PARAMS: i32 = -32602;
+/// The person has to open a link first (2025-11-25).
+pub const URL_NEEDED: i32 = -32042;
 /// The resource does not exist (revisions up to 2025-11-25).
 pub const RESOURCE_NOT_FOUND: i32 = -32002;
 

@@ -4,6 +4,7 @@
 use super::object::{Object, quoted};
 use super::raw::Raw;
 use super::{message::Id, method};
+use crate::wording::is_invisible;
 
 const KIND: &str = "resultType";
 const REQUIRED: &str = "input_required";
@@ -12,6 +13,8 @@ const RESPONSES: &str = "inputResponses";
 const STATE: &str = "requestState";
 /// The most that one result may ask for.
 const LIMIT: usize = 16;
+/// The longest state that is carried for a server, in bytes of JSON.
+const STATE_LIMIT: usize = 64 << 10;
 
 /// What a result asks for.
 #[derive(Debug, Clone, PartialEq)]
@@ -63,7 +66,7 @@ impl InputRequired {
     /// When it asks for something that nobody could bring.
     pub fn of(result: &Raw) -> Result<Option<Self>, BadInput> {
         // Nearly no result does, and some are large.
-        if memchr::memmem::find(result.get().as_bytes(), REQUIRED.as_bytes()).is_none() {
+        if !may_hold(result, REQUIRED) {
             return Ok(None);
         }
         let unreadable = |_| BadInput("the result cannot be read");
@@ -73,6 +76,12 @@ impl InputRequired {
         }
         let requests = object.get(REQUESTS).map(requests).transpose()?;
         let state = object.get(STATE).cloned();
+        if state
+            .as_ref()
+            .is_some_and(|state| state.get().len() > STATE_LIMIT)
+        {
+            return Err(BadInput("its \"requestState\" is too long"));
+        }
         if requests.is_none() && state.is_none() {
             return Err(BadInput("it asks for nothing"));
         }
@@ -83,11 +92,21 @@ impl InputRequired {
     }
 }
 
+/// Whether a word may stand in a text, spelled with escapes or without.
+fn may_hold(raw: &Raw, word: &str) -> bool {
+    let text = raw.get().as_bytes();
+    let has = |word: &str| memchr::memmem::find(text, word.as_bytes()).is_some();
+    has(word) || has("\\u")
+}
+
 fn requests(raw: &Raw) -> Result<Vec<InputRequest>, BadInput> {
     let bad = |_| BadInput("\"inputRequests\" cannot be read");
     let requests = Object::of(raw, &[]).map_err(bad)?;
     let mut read = Vec::new();
     for (key, request) in requests.iter() {
+        if key.chars().any(is_invisible) {
+            return Err(BadInput("it names what it asks for with hidden characters"));
+        }
         let request = Object::of(request, &["method", "params"]).map_err(bad)?;
         let asked = request.string("method").map_err(bad)?.unwrap_or_default();
         if method::ability(&asked).is_none() {
@@ -111,6 +130,28 @@ pub fn asking<'a>(
     requests: impl IntoIterator<Item = (&'a str, &'a str, Option<&'a Raw>)>,
     state: &str,
 ) -> Raw {
+    let (requests, state) = (requests_of(requests), quoted(state));
+    Raw::assembled(format!(
+        "{{\"{KIND}\":\"{REQUIRED}\",\"{REQUESTS}\":{requests},\"{STATE}\":{state}}}"
+    ))
+}
+
+/// A result that asks for something, with what it asks for as it may be shown; nothing else of it
+/// changes.
+#[must_use]
+pub fn asking_this(result: &Raw, asked: &[InputRequest], shown: &[InputRequest]) -> Raw {
+    if asked == shown {
+        return result.clone();
+    }
+    let shown = shown.iter();
+    let shown = shown.map(|one| (&*one.key, &*one.method, one.params.as_ref()));
+    let shown = requests_of(shown);
+    result.with(REQUESTS, &Raw::assembled(shown))
+}
+
+fn requests_of<'a>(
+    requests: impl IntoIterator<Item = (&'a str, &'a str, Option<&'a Raw>)>,
+) -> String {
     let requests = requests.into_iter().map(|(key, asked, params)| {
         let params = params.map_or_else(String::new, |params| {
             format!(",\"params\":{}", params.get())
@@ -118,10 +159,7 @@ pub fn asking<'a>(
         format!("{}:{{\"method\":{}{params}}}", quoted(key), quoted(asked))
     });
     let requests: Vec<String> = requests.collect();
-    let (requests, state) = (requests.join(","), quoted(state));
-    Raw::assembled(format!(
-        "{{\"{KIND}\":\"{REQUIRED}\",\"{REQUESTS}\":{{{requests}}},\"{STATE}\":{state}}}"
-    ))
+    format!("{{{}}}", requests.join(","))
 }
 
 /// The parameters of the first request with what is brought.
@@ -150,9 +188,7 @@ pub fn bringing(params: &Raw, responses: &[(Box<str>, Raw)], state: Option<&Raw>
 /// # Errors
 /// When it cannot be read.
 pub fn brought(params: &Raw) -> Result<Option<(Brought, Raw)>, BadInput> {
-    let text = params.get().as_bytes();
-    let has = |key: &str| memchr::memmem::find(text, key.as_bytes()).is_some();
-    if !has(STATE) && !has(RESPONSES) {
+    if !may_hold(params, STATE) && !may_hold(params, RESPONSES) {
         return Ok(None);
     }
     let bad = |_| BadInput("what the request brings cannot be read");
@@ -224,12 +260,42 @@ mod tests {
             String::new(),
             r#","inputRequests":[]"#.into(),
             r#","inputRequests":{"a":{"method":"tools/call"}}"#.into(),
+            r#","inputRequests":{"a\u200b":{"method":"roots/list"}}"#.into(),
+            format!(r#","requestState":"{}""#, "x".repeat(10 << 20)),
             r#","inputRequests":{"a":{"method":"roots/list","METHOD":"x"}}"#.into(),
             format!(",\"inputRequests\":{{{}}}", many.join(",")),
         ] {
             let text = format!("{{\"resultType\":\"input_required\"{requests}}}");
-            assert!(InputRequired::of(&raw(&text)).is_err(), "{text}");
+            assert!(InputRequired::of(&raw(&text)).is_err(), "{text:.200}");
         }
+    }
+
+    #[test]
+    fn escapes_hide_nothing_that_is_asked() {
+        let result = raw(r#"{"result\u0054ype":"input\u005frequired","requestSt\u0061te":"a"}"#);
+        let asked = InputRequired::of(&result).unwrap().unwrap();
+        assert_eq!(asked.state, Some(Raw::string("a")));
+        assert!(
+            brought(&raw(r#"{"requestSt\u0061te":"a"}"#))
+                .unwrap()
+                .is_some()
+        );
+    }
+
+    #[test]
+    fn what_is_asked_can_be_shown_otherwise() {
+        let result = raw(
+            r#"{"resultType":"input_required","inputRequests":{"a":{"method":"roots/list"},"b":{"method":
+            "elicitation/create","params":{"message":"x"}}},"requestState":"\u202e","n":1e400}"#,
+        );
+        let asked = InputRequired::of(&result).unwrap().unwrap().requests;
+        assert_eq!(asking_this(&result, &asked, &asked), result);
+        let mut shown = asked.clone();
+        shown[1].params = Some(raw("{}"));
+        assert_eq!(
+            asking_this(&result, &asked, &shown).get(),
+            r#"{"resultType":"input_required","inputRequests":{"a":{"method":"roots/list"},"b":{"method":"elicitation/create","params":{}}},"requestState":"\u202e","n":1e400}"#
+        );
     }
 
     #[test]

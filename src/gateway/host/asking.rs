@@ -28,6 +28,9 @@ pub enum NoAnswer {
     /// It answered with an error.
     #[error("the host answered with an error")]
     Error(Raw),
+    /// It answered with something that is no result.
+    #[error("the host's answer is no object")]
+    Unusable,
     /// It is gone, or took too long.
     #[error("the host did not answer")]
     Silent,

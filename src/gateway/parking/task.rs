@@ -11,7 +11,7 @@ use tokio::time::Instant;
 use crate::gateway::fault::Fault;
 use crate::gateway::host::NoAnswer;
 use crate::gateway::host::asking::PATIENCE;
-use crate::gateway::questions::{Allowed, as_error};
+use crate::gateway::questions::{Allowed, as_error, usable};
 use crate::gateway::{Gateway, Host, Server};
 use crate::upstream::{Aside, Asides, Question};
 use crate::wire::rounds::InputRequest;
@@ -198,7 +198,7 @@ impl<'a> Task<'a> {
             let mut brought = responses.iter();
             match brought.find(|(key, _)| *key == open.key) {
                 Some((_, response)) => {
-                    let answer = Ok(response.clone());
+                    let answer = usable(response.clone());
                     let settled = self.gateway.settle(open.allowed, &answer).await;
                     let answer = settled.and(answer);
                     open.question.answer(answer.map_err(|why| as_error(&why)));
@@ -221,7 +221,7 @@ impl<'a> Task<'a> {
         let requests = self.open.iter().map(|open| InputRequest {
             key: open.key.clone(),
             method: open.question.method.clone(),
-            params: open.question.params.clone(),
+            params: open.allowed.params(),
         });
         self.until = Instant::now() + PATIENCE;
         // Whoever left comes back no more, and the call ends when its time is up.
