@@ -47,6 +47,10 @@ mod sign_in;
 mod outages;
 
 #[cfg(test)]
+#[path = "whole/hostile.rs"]
+mod hostile;
+
+#[cfg(test)]
 #[path = "whole/ending.rs"]
 mod ending;
 

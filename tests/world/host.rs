@@ -228,6 +228,21 @@ impl Host {
         self.stdin.flush().await.expect("a program that reads");
     }
 
+    /// Writes bytes as they are, which need not be a line.
+    pub async fn write_bytes(&mut self, bytes: &[u8]) {
+        let written = self.stdin.write_all(bytes).await;
+        written.expect("a program that reads");
+    }
+
+    /// The most memory that the program has ever taken, in MiB.
+    pub fn peak(&self) -> u64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.pid()));
+        let status = status.expect("a running process");
+        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+        let kib = line.and_then(|line| line.trim().strip_suffix(" kB"));
+        kib.and_then(|kib| kib.parse::<u64>().ok()).expect("a size") / 1024
+    }
+
     /// Kills the program at once, as hosts do.
     pub async fn kill(mut self) {
         self.child.kill().await.expect("a running process");
