@@ -24,6 +24,7 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::{Notify, mpsc};
 
+use crate::bounds::OUTBOX;
 use crate::gateway::{Asides, Fault, Gateway, Host};
 use crate::stop::Tasks;
 use crate::wire::{Message, Raw};
@@ -34,8 +35,6 @@ use session::Session;
 pub use lines::LineLimit;
 pub use stdio::stdio;
 
-/// How many messages may wait for a host that does not read.
-const QUEUE: usize = 256;
 /// What requests get that are running when the host closes its end for writing: enough for whoever
 /// pipes a few lines into the program, too little to matter where a host has gone.
 const LAST_WORDS: Duration = Duration::from_millis(500);
@@ -130,7 +129,7 @@ where
     W: AsyncWrite + Unpin,
     F: Future<Output: Backend> + Send + 'static,
 {
-    let (outbox, inbox) = mpsc::channel::<Message>(QUEUE);
+    let (outbox, inbox) = mpsc::channel::<Message>(OUTBOX);
     let session = Arc::new(Session::new(outbox, options.tasks.clone()));
     let ending = Notify::new();
     let mut writing = pin!(writer::write(writer, inbox, &ending));

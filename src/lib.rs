@@ -42,6 +42,8 @@ pub mod config;
 
 pub mod wire;
 
+pub mod bounds;
+
 pub mod principal;
 
 pub mod name;

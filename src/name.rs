@@ -8,6 +8,7 @@ use std::fmt::{self, Write as _};
 
 use sha2::{Digest, Sha256};
 
+use crate::bounds::TOOL_NAME;
 use crate::wording::is_invisible;
 
 /// Stands between the server's and the tool's name.
@@ -16,8 +17,6 @@ const SEPARATOR: &str = "__";
 const SUFFIX_DIGITS: usize = 10;
 /// The longest server name; with a separator it leaves half of the usual budget to the tool.
 const SERVER_LIMIT: usize = 24;
-/// The longest tool name that is accepted from a server, in bytes.
-const TOOL_LIMIT: usize = 256;
 /// The name that chaperone's own tools carry as their server.
 const RESERVED: &str = "chaperone";
 
@@ -82,7 +81,7 @@ pub enum ToolNameError {
     #[error("the name is empty")]
     Empty,
     /// More than 256 bytes.
-    #[error("the name is longer than {TOOL_LIMIT} bytes")]
+    #[error("the name is longer than {TOOL_NAME} bytes")]
     Length,
     /// Control, bidirectional or invisible formatting characters.
     #[error("the name holds control, bidirectional or invisible characters")]
@@ -98,7 +97,7 @@ impl ToolName {
         if text.is_empty() {
             return Err(ToolNameError::Empty);
         }
-        if text.len() > TOOL_LIMIT {
+        if text.len() > TOOL_NAME {
             return Err(ToolNameError::Length);
         }
         if text.chars().any(is_invisible) {

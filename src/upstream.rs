@@ -39,6 +39,7 @@ use std::time::Duration;
 use tokio::sync::{Semaphore, mpsc};
 
 use crate::audit::Admitted;
+use crate::bounds::REPLIES;
 use crate::config::ServerConfig;
 use crate::login::{Audience, Grant, Session};
 use crate::name::ServerName;
@@ -203,7 +204,7 @@ impl Upstream {
             dial: Mutex::default(),
             last_id: AtomicU64::new(0),
             strays: AtomicU64::new(0),
-            replies: Arc::new(Semaphore::new(unasked::REPLIES)),
+            replies: Arc::new(Semaphore::new(REPLIES)),
             questions: question::Questions::default(),
         };
         Self {

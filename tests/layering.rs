@@ -12,8 +12,9 @@ const ORDER: [&str; 10] = [
 ];
 
 /// Leaves that all may use, and that use leaves only.
-const LEAVES: [&str; 11] = [
+const LEAVES: [&str; 12] = [
     "wire",
+    "bounds",
     "name",
     "wording",
     "random",
@@ -79,6 +80,14 @@ const IMPURE: [&str; 7] = [
     "tracing::",
     "SystemTime",
     "async fn",
+];
+/// Where limits are of what is our own, or the administrator's.
+const OWN_LIMITS: [&str; 5] = [
+    "src/catalog/cache.rs",
+    "src/upstream/era.rs",
+    "src/front.rs",
+    "src/gateway/own.rs",
+    "src/name.rs",
 ];
 /// The catalogue's place on disk.
 const ON_DISK: &str = "src/catalog/cache.rs";
@@ -233,6 +242,30 @@ fn pure_modules_wait_for_nothing_and_touch_nothing() {
         }
         for word in IMPURE.into_iter().filter(|word| source.text.contains(word)) {
             wrong.push(format!("{} has {word}", source.path));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn what_bounds_peers_stands_in_one_place() {
+    let faces = ["wire", "front", "gateway", "catalog", "upstream", "name"];
+    let mut wrong = Vec::new();
+    for source in sources() {
+        let is_own = OWN_LIMITS.contains(&source.path.as_str());
+        if !faces.contains(&module(&source.path)) || is_own {
+            continue;
+        }
+        for line in source.text.lines().map(str::trim_start) {
+            let name = line
+                .trim_start_matches("pub(super) ")
+                .strip_prefix("const ");
+            let name = name
+                .and_then(|rest| rest.split(':').next())
+                .unwrap_or_default();
+            if name.ends_with("LIMIT") {
+                wrong.push(format!("{} has {name}", source.path));
+            }
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));

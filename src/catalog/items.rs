@@ -3,20 +3,13 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
+use crate::bounds::{DEFINITION, DESCRIPTION, EXPRESSIONS, URI};
 use crate::name::{ExposedName, ServerName, ToolName};
 use crate::wire::mirror::{self, Mirror};
 use crate::wire::{Object, Raw};
 
 use super::{Lists, RawLists, texts};
 
-/// The longest definition, and the longest description in it, in bytes: models read them with every
-/// conversation, and a server that needs more than this says something other than what a tool does.
-const DEFINITION_LIMIT: usize = 256 << 10;
-const DESCRIPTION_LIMIT: usize = 16 << 10;
-/// The longest URI or template, in bytes, and how many expressions a template may have: each URI in an
-/// answer is compared with all of them.
-const URI_LIMIT: usize = 8 << 10;
-const EXPRESSIONS: usize = 16;
 /// How much of the name of something that cannot be shown is shown, in characters.
 const NAME_SHOWN: usize = 80;
 
@@ -190,9 +183,9 @@ fn read_placed(raw: &Raw, key: &'static str) -> Result<Resource, Dropped> {
             "the URI is empty or holds invisible characters",
         ));
     }
-    if uri.len() > URI_LIMIT || (key == TEMPLATE && uri.matches('{').count() > EXPRESSIONS) {
+    if uri.len() > URI || (key == TEMPLATE && uri.matches('{').count() > EXPRESSIONS) {
         let why = format!(
-            "the URI is longer than {URI_LIMIT} bytes, or has more than {EXPRESSIONS} expressions"
+            "the URI is longer than {URI} bytes, or has more than {EXPRESSIONS} expressions"
         );
         return Err(drop_it(&uri, &why));
     }
@@ -210,12 +203,8 @@ fn open(raw: &Raw) -> Result<Object<'_>, Dropped> {
     let object = object.map_err(|error| drop_it("(unreadable)", &error.to_string()))?;
     let size = |part: Option<&Raw>| part.map_or(0, |part| part.get().len());
     for (what, size, limit) in [
-        ("definition", raw.get().len(), DEFINITION_LIMIT),
-        (
-            "description",
-            size(object.get("description")),
-            DESCRIPTION_LIMIT,
-        ),
+        ("definition", raw.get().len(), DEFINITION),
+        ("description", size(object.get("description")), DESCRIPTION),
     ] {
         if size > limit {
             let mut names = ["name", "uri", "uriTemplate"].into_iter();

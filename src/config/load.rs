@@ -10,6 +10,7 @@ use super::layers::Section;
 use super::{
     AuditConfig, Config, Durability, NetworkConfig, Source, ToolsConfig, identity, servers, values,
 };
+use crate::bounds::LINE;
 use crate::paths::Paths;
 
 const DURABILITY: [(&str, Durability); 2] = [
@@ -173,7 +174,7 @@ fn tools(mut table: Section<'_>, report: &mut Report) -> ToolsConfig {
         name_limit: table.or("name_limit", 48, report, |value, report| {
             values::number(value, report, 40, 64)
         }),
-        line_limit: table.or("line_limit", 16 * 1024 * 1024, report, |value, report| {
+        line_limit: table.or("line_limit", LINE, report, |value, report| {
             values::size(value, report, least, most)
         }),
     };

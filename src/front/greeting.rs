@@ -8,6 +8,7 @@ use rmcp::model::{
 };
 
 use crate::audit::Agent;
+use crate::bounds::AGENT;
 use crate::gateway::Fault;
 use crate::gateway::host::Sender;
 use crate::wire::object::ObjectError;
@@ -16,8 +17,6 @@ use crate::wording::visible;
 
 use super::reply;
 
-/// The longest name of a host that is recorded, in characters.
-const AGENT_LIMIT: usize = 200;
 pub(super) const INSTRUCTIONS: &str = "chaperone stands in front of your company's MCP servers; tools are \
     named server__tool. If a tool says that nobody is signed in, call chaperone__sign_in and give \
     the person its link. chaperone__status says what is wrong and what to do. \
@@ -110,6 +109,6 @@ fn agent(host: &Raw) -> Option<Agent> {
     let version = host.string("version").ok().flatten();
     let version = version.iter().flat_map(|version| ["/", version]);
     let spelled = std::iter::once(&*name).chain(version).flat_map(str::chars);
-    let name: String = spelled.map(visible).take(AGENT_LIMIT).collect();
+    let name: String = spelled.map(visible).take(AGENT).collect();
     Some(Agent { name: name.into() })
 }

@@ -7,6 +7,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use tokio::io::{AsyncRead, AsyncReadExt};
 
+use crate::bounds::LINE;
+
 /// How much room there is for each read; what a pipe holds.
 const CHUNK: usize = 64 * 1024;
 /// The largest buffer that is kept when it is empty.
@@ -30,7 +32,7 @@ impl LineLimit {
 
 impl Default for LineLimit {
     fn default() -> Self {
-        Self(Arc::new(AtomicUsize::new(16 * 1024 * 1024)))
+        Self(Arc::new(AtomicUsize::new(LINE)))
     }
 }
 

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use futures_util::future::join_all;
 use serde_json::json;
 
+use crate::bounds::SUBSCRIPTIONS;
 use crate::gateway::Host;
 use crate::gateway::host::Filter;
 use crate::wire::object::ObjectError;
@@ -15,9 +16,6 @@ use crate::wire::{Id, Message, Notification, Object, Raw, method, stateless};
 use super::running::Place;
 use super::session::Session;
 use super::{Backend, reply};
-
-/// The most resources that one subscription may name.
-const RESOURCES: usize = 256;
 
 /// What a subscription asks for.
 pub(super) fn filter(params: &Raw) -> Result<Filter, String> {
@@ -32,9 +30,9 @@ pub(super) fn filter(params: &Raw) -> Result<Filter, String> {
         Some(list) => serde_json::from_str(list.get())
             .map_err(|_| "\"resourceSubscriptions\" is no list of texts")?,
     };
-    if uris.len() > RESOURCES {
+    if uris.len() > SUBSCRIPTIONS {
         return Err(format!(
-            "more than {RESOURCES} resources in one subscription"
+            "more than {SUBSCRIPTIONS} resources in one subscription"
         ));
     }
     Ok(Filter {

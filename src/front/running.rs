@@ -8,10 +8,8 @@ use futures_util::stream::{AbortHandle, AbortRegistration};
 
 use tokio::sync::Notify;
 
+use crate::bounds::REQUESTS;
 use crate::wire::Id;
-
-/// How many requests may run at once.
-pub(super) const LIMIT: usize = 256;
 
 /// The requests in flight; clones share them.
 #[derive(Debug, Clone, Default)]
@@ -23,7 +21,7 @@ pub(super) struct Running {
 /// Why a request may not run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum NoPlace {
-    /// [`LIMIT`] requests are running.
+    /// [`REQUESTS`] requests are running.
     Full,
     /// One of them has the same identity.
     Taken,
@@ -40,7 +38,7 @@ impl Running {
     /// Takes a place for a request; the registration hears of its withdrawal.
     pub(super) fn enter(&self, id: &Id) -> Result<(Place, AbortRegistration), NoPlace> {
         let mut requests = self.requests();
-        let full = requests.len() >= LIMIT;
+        let full = requests.len() >= REQUESTS;
         match requests.entry(id.clone()) {
             Entry::Occupied(_) => Err(NoPlace::Taken),
             Entry::Vacant(_) if full => Err(NoPlace::Full),

@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use crate::bounds::FETCH_PAUSE;
 use crate::catalog::cache::Cache;
 use crate::catalog::{Changed, RawLists};
 use crate::login::Snapshot;
@@ -23,8 +24,6 @@ use crate::wording::chain;
 use super::lane::{Lane, Stage, Wanted};
 use super::{Gateway, Server};
 
-/// The shortest time between two fetches of one server: a storm of changes costs one a second.
-const PAUSE: Duration = Duration::from_secs(1);
 /// The stragglers' share of the time that the others took, once three quarters have answered.
 const GRACE_SHARE: u32 = 5;
 /// The least that stragglers get.
@@ -187,7 +186,7 @@ impl Gateway {
             loop {
                 let stage = Box::pin(gateway.fetch_now(server, lane.wanted())).await;
                 lane.reach(stage);
-                tokio::time::sleep(PAUSE).await;
+                tokio::time::sleep(FETCH_PAUSE).await;
                 if lane.leave() {
                     return;
                 }

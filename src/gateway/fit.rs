@@ -3,21 +3,17 @@
 
 use url::Url;
 
+use crate::bounds::{LINKS, QUESTION};
 use crate::catalog::texts::{self, HiddenKey};
 use crate::login::browser::{Link, LinkError};
 use crate::wire::object::{Object, ObjectError};
 use crate::wire::raw::List;
 use crate::wire::{Raw, code, method};
 
-/// The longest question to a person, in bytes; what a model is asked may hold pictures.
-const LIMIT: usize = 256 << 10;
-/// The most links that one error asks for.
-const LINKS: usize = 16;
-
 /// Why a question is not put to anybody.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum Unfit {
-    #[error("it is longer than {LIMIT} bytes")]
+    #[error("it is longer than {QUESTION} bytes")]
     TooLong,
     #[error("a key in it holds characters that cannot be seen")]
     HiddenKey,
@@ -36,7 +32,7 @@ pub(super) enum Unfit {
 /// The parameters of a question as they may be shown.
 pub(super) fn question(asked: &str, params: &Raw) -> Result<Raw, Unfit> {
     let elicits = asked == method::ELICIT;
-    if elicits && params.get().len() > LIMIT {
+    if elicits && params.get().len() > QUESTION {
         return Err(Unfit::TooLong);
     }
     let plain = texts::cleaned(params).map_err(|HiddenKey| Unfit::HiddenKey)?;
@@ -164,7 +160,7 @@ mod tests {
         ] {
             assert!(elicited(params).is_err(), "{params}");
         }
-        let long = format!(r#"{{"message":"{}"}}"#, "x".repeat(LIMIT));
+        let long = format!(r#"{{"message":"{}"}}"#, "x".repeat(QUESTION));
         assert!(matches!(elicited(&long), Err(Unfit::TooLong)));
         assert!(question(method::SAMPLE, &raw(&long)).is_ok());
     }

@@ -15,6 +15,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::{mpsc, oneshot};
 
+use crate::bounds::PARKED;
 use crate::login::Grant;
 use crate::name::ServerName;
 use crate::upstream::{Along, Asides, Question};
@@ -27,9 +28,6 @@ use super::{Gateway, Host};
 
 use seal::{Binding, Ticket};
 use task::{Seat, Step};
-
-/// How many calls may wait at once.
-const PLACES: usize = 32;
 
 /// The calls that wait for a host, or may come to.
 #[derive(Debug, Default)]
@@ -96,7 +94,7 @@ impl Parking {
     fn park(&self, binding: Binding, seats: mpsc::Sender<Seat>) -> Option<String> {
         let mut parked = lock(&self.parked);
         parked.retain(|_, call| !call.seats.is_closed());
-        if parked.len() >= PLACES {
+        if parked.len() >= PARKED {
             return None;
         }
         let ticket = Ticket::new();

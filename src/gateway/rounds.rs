@@ -2,12 +2,11 @@
 //! session is asked, and the request is sent again with what it said; any other host does that
 //! itself.
 
-use std::sync::Arc;
-use std::time::Duration;
-
 use serde_json::json;
+use std::sync::Arc;
 use tokio::time::Instant;
 
+use crate::bounds::{CONVERSATION, ROUNDS};
 use crate::name::ServerName;
 use crate::upstream::{Along, Listing};
 use crate::wire::rounds::{self, InputRequest, InputRequired};
@@ -15,14 +14,9 @@ use crate::wire::{Object, Raw, code, method};
 
 use super::act::{Act, Again, Done};
 use super::fault::Fault;
-use super::host::{NoAnswer, asking::PATIENCE};
+use super::host::NoAnswer;
 use super::lane::Wanted;
 use super::{Gateway, Host, Server};
-
-/// How often a server may ask within one request.
-const ROUNDS: usize = 8;
-/// How long all of it may take.
-const CONVERSATION: Duration = PATIENCE.saturating_mul(2);
 
 impl Gateway {
     /// One use, with all that the server asks in between.

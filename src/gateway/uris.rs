@@ -1,9 +1,7 @@
 //! Replacing URIs inside results without touching another byte.
 
+use crate::bounds::LOOKUPS;
 use std::borrow::Cow;
-
-/// How many URIs of one result are looked up; it takes a search through all templates.
-const LOOKUPS: usize = 1024;
 
 /// Returns the JSON text with the value of every member `uri` that is a string passed through
 /// `exposed`, or `None` if nothing changes. Those beyond [`LOOKUPS`]

@@ -3,11 +3,9 @@
 use tokio::sync::mpsc;
 
 use super::question::Question;
+use crate::bounds::WAITING;
 use crate::wire::level::Level;
 use crate::wire::{Notification, Object, Raw, method};
-
-/// How much of one request may wait to be heard; what is told beyond that is lost.
-const WAITING: usize = 256;
 
 /// Something told on the way.
 #[derive(Debug, Clone, PartialEq)]

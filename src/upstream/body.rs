@@ -1,25 +1,17 @@
 //! Bodies of answers, read no further than is sane.
 
+use crate::bounds::{ANSWER, EXPLANATION, IN_A_ROW, STREAM};
 use bytes::Bytes;
 use reqwest::Response;
 
 use super::fault::{Broken, UpstreamError};
 use super::sse::{Decoder, EventTooLarge};
 
-/// The largest answer: a body, or one event of a stream.
-pub(super) const LIMIT: usize = 16 << 20;
-/// The most that one stream may carry in all, comments included.
-const STREAM_LIMIT: usize = 128 << 20;
-/// How many events are taken in a row before everybody else has a turn.
-const IN_A_ROW: usize = 16;
-/// The most that is read of a body that explains a failure.
-const EXPLANATION: usize = 256 << 10;
-
 /// The whole body. One that arrives in one piece, as small ones do, is not copied.
 pub(super) async fn whole(response: &mut Response) -> Result<Bytes, UpstreamError> {
     let announced = response.content_length().unwrap_or(0);
     let announced = usize::try_from(announced).unwrap_or(usize::MAX);
-    if announced > LIMIT {
+    if announced > ANSWER {
         return Err(UpstreamError::TooLarge);
     }
     let Some(first) = response.chunk().await.map_err(broken)? else {
@@ -32,7 +24,7 @@ pub(super) async fn whole(response: &mut Response) -> Result<Bytes, UpstreamErro
     body.extend_from_slice(&first);
     let mut piece = Some(second);
     while let Some(chunk) = piece {
-        if body.len() + chunk.len() > LIMIT {
+        if body.len() + chunk.len() > ANSWER {
             return Err(UpstreamError::TooLarge);
         }
         body.extend_from_slice(&chunk);
@@ -70,9 +62,9 @@ impl Events {
     pub(super) fn new(response: Response) -> Self {
         Self {
             response,
-            decoder: Decoder::new(LIMIT),
+            decoder: Decoder::new(ANSWER),
             chunk: Bytes::new(),
-            budget: STREAM_LIMIT,
+            budget: STREAM,
             in_a_row: 0,
         }
     }
@@ -87,7 +79,7 @@ impl Events {
     /// Goes on with a new stream that takes up where the earlier one ended.
     pub(super) fn renew(&mut self, response: Response) {
         self.resume(response);
-        self.budget = STREAM_LIMIT;
+        self.budget = STREAM;
     }
 
     /// What is known for coming back.

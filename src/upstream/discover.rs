@@ -10,11 +10,9 @@ use super::fault::{BadAnswer, UpstreamError};
 use super::head::Repeated;
 use super::link::{self, Link};
 use super::{Inner, frame, scrub};
+use crate::bounds::REVISIONS;
 use crate::login::Grant;
 use crate::wire::{Object, Raw, code, method, revision, stateless};
-
-/// How many of the revisions that a server names are read.
-const REVISIONS: usize = 64;
 
 /// What a server lets be known of itself.
 enum Found {

@@ -92,7 +92,7 @@ pub enum UpstreamError {
     #[error("the connection broke before the answer was complete")]
     Interrupted(#[source] Option<Broken>),
     /// The answer is larger than is accepted.
-    #[error("the answer is larger than {} MiB", super::body::LIMIT >> 20)]
+    #[error("the answer is larger than {} MiB", crate::bounds::ANSWER >> 20)]
     TooLarge,
     /// What came is no answer.
     #[error("the server's answer is unusable: {0}")]

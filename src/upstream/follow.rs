@@ -9,10 +9,9 @@ use super::body::Events;
 use super::exchange::{Exchange, Outcome};
 use super::fault::{BadAnswer, UpstreamError};
 use super::head::{self, Kind};
+use crate::bounds::VAIN_RETURNS;
 use crate::wire::{Id, Message};
 
-/// Attempts to take a stream up again that bring no further event.
-const VAIN_RETURNS: u32 = 5;
 /// The first pause before such an attempt, unless the server names one; it doubles.
 const FIRST_PAUSE: Duration = Duration::from_millis(250);
 /// What is read of a stream after its result, for the sake of the connection.

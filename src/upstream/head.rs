@@ -7,6 +7,7 @@ use http::header::{
     WWW_AUTHENTICATE,
 };
 
+use crate::bounds::{CHALLENGE, LONGEST_WAIT};
 use crate::login::Grant;
 use crate::wire::leap::string_end;
 use crate::wire::mirror::{self, Mirror};
@@ -20,11 +21,6 @@ const PARAMETER: &str = "mcp-param-";
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const TRACE: HeaderName = HeaderName::from_static("traceparent");
 pub(super) const LAST_EVENT: HeaderName = HeaderName::from_static("last-event-id");
-
-/// The longest wait that a server is believed to mean.
-const LONGEST_WAIT: Duration = Duration::from_secs(24 * 3600);
-/// The most of a `WWW-Authenticate` header that is read.
-const CHALLENGE_LIMIT: usize = 8 << 10;
 
 /// The names under which a request is found again in the gateway's log and ours.
 #[derive(Debug, Clone, Copy)]
@@ -210,7 +206,7 @@ pub(super) fn missing_scope(head: &HeaderMap) -> Option<&str> {
     let challenges = head.get_all(WWW_AUTHENTICATE).iter().take(8);
     let mut texts = challenges.filter_map(|value| value.to_str().ok());
     let text = texts.find(|text| {
-        text.len() <= CHALLENGE_LIMIT && parameter(text, "error") == Some("insufficient_scope")
+        text.len() <= CHALLENGE && parameter(text, "error") == Some("insufficient_scope")
     })?;
     parameter(text, "scope").filter(|scope| !scope.is_empty())
 }
@@ -220,7 +216,7 @@ pub(super) fn complaint(head: &HeaderMap) -> &str {
     let texts = head.get_all(WWW_AUTHENTICATE).iter().take(8);
     let mut texts = texts.filter_map(|value| value.to_str().ok());
     let said = texts.find_map(|text| {
-        let text = text.get(..CHALLENGE_LIMIT).unwrap_or(text);
+        let text = text.get(..CHALLENGE).unwrap_or(text);
         parameter(text, "error_description").or_else(|| parameter(text, "error"))
     });
     said.unwrap_or_default()

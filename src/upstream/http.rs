@@ -13,13 +13,10 @@ use reqwest::redirect::{Action, Attempt, Policy};
 use reqwest::{Certificate, Client, Proxy, StatusCode};
 use url::{Host, Url};
 
+use crate::bounds::{HEAD, HOPS};
 use crate::config::{NetworkConfig, ServerConfig};
 use crate::stop::Tasks;
 
-/// Redirects that are followed in a row.
-const HOPS: usize = 5;
-/// The most that is read of an answer's head over HTTP/2; over HTTP/1.1 hyper stops at 400 KiB.
-const HEAD_LIMIT: u32 = 256 << 10;
 /// How long an HTTP/2 connection with open streams may be silent before it is tested, and how long
 /// the test may take. Connections without streams are left alone, so that nothing wakes when idle.
 const PING_AFTER: Duration = Duration::from_secs(15);
@@ -133,7 +130,7 @@ impl Shared {
             .user_agent(concat!("chaperone/", env!("CARGO_PKG_VERSION")))
             .redirect(Policy::custom(follow_within_origin))
             .referer(false)
-            .http2_max_header_list_size(HEAD_LIMIT)
+            .http2_max_header_list_size(HEAD)
             .http2_keep_alive_interval(PING_AFTER)
             .http2_keep_alive_timeout(PING_WAIT)
             .http2_adaptive_window(true);

@@ -7,14 +7,11 @@ use super::ask::Ask;
 use super::deadline::Deadline;
 use super::fault::{BadAnswer, BadList, UpstreamError};
 use super::head::Trace;
-use super::{Along, Inner, Listing, body, frame};
+use super::{Along, Inner, Listing, frame};
+use crate::bounds::{ANSWER, ITEMS, PAGES};
 use crate::login::Grant;
 use crate::random;
 use crate::wire::{Object, Raw, TraceContext, code, method};
-
-/// The longest list.
-const PAGES: usize = 100;
-const ITEMS: usize = 2000;
 
 /// What one kind of list is called.
 struct Names {
@@ -60,7 +57,7 @@ impl Inner {
                 .await?;
             size += page.size;
             list.extend(page.items);
-            if size > body::LIMIT {
+            if size > ANSWER {
                 return Err(UpstreamError::TooLarge);
             }
             if list.len() > ITEMS {

@@ -4,7 +4,6 @@
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
 
 use serde_json::json;
 use tokio::sync::{OwnedSemaphorePermit, oneshot, watch};
@@ -12,13 +11,9 @@ use tokio_util::sync::CancellationToken;
 
 use super::link::Link;
 use super::{Asides, Inner, Notice, frame};
+use crate::bounds::{ASKED, LONGEST_QUESTION};
 use crate::login::Grant;
 use crate::wire::{Id, Object, Raw, Request, code};
-
-/// The longest that a question stays open, whoever has it.
-const LONGEST: Duration = Duration::from_secs(1800);
-/// How often a server may ask until it is asked something again.
-const ASKED: usize = 100;
 
 /// A question, to be answered once. Whoever drops it unanswered leaves the server with an error.
 #[derive(Debug)]
@@ -150,7 +145,7 @@ impl Inner {
         link.tasks.spawn_until_stop(async move {
             let outcome = tokio::select! {
                 () = entered.token.cancelled() => return,
-                outcome = tokio::time::timeout(LONGEST, answered) => match outcome {
+                outcome = tokio::time::timeout(LONGEST_QUESTION, answered) => match outcome {
                     Ok(Ok(outcome)) => outcome,
                     Ok(Err(_)) | Err(_) => Err(not_answered()),
                 },

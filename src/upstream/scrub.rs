@@ -5,13 +5,12 @@
 
 use std::sync::Arc;
 
+use crate::bounds::EXCERPT;
 use crate::login::Grant;
 use crate::wire::Raw;
 use crate::wording::is_invisible;
 use memchr::memmem;
 
-/// The longest excerpt, in characters.
-const EXCERPT: usize = 200;
 /// A shorter token is no secret, and would be found in innocent text.
 const SHORTEST: usize = 8;
 /// The part of a token that is looked for.

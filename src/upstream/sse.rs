@@ -3,12 +3,10 @@
 //! Bounded: an event's lines together are never longer than the limit, comments are dropped where
 //! they stand, however long they are. Knows nothing of MCP.
 
+use crate::bounds::EVENT_ID;
 use std::time::Duration;
 
 use memchr::memchr2;
-
-/// The longest event identity that is kept; it goes back to the server in a header.
-const ID_LIMIT: usize = 1024;
 
 /// Turns bytes into the data of events.
 #[derive(Debug)]
@@ -158,7 +156,7 @@ impl Decoder {
 
     fn set_id(&mut self, value: &[u8]) {
         if let Ok(id) = std::str::from_utf8(value)
-            && id.len() <= ID_LIMIT
+            && id.len() <= EVENT_ID
             && !id.contains('\0')
         {
             self.coming_id = Some(id.into());

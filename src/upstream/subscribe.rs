@@ -24,10 +24,9 @@ use super::fault::UpstreamError;
 use super::head::{self, Kind, Repeated};
 use super::link::Link;
 use super::{Inner, frame};
+use crate::bounds::SUBSCRIPTIONS;
 use crate::wire::{Message, Object, Raw, code, method, stateless};
 
-/// The most resources of one server that are listened to.
-const RESOURCES: usize = 256;
 /// A stream that held this long was a good one: the next attempt comes soon.
 const GOOD: Duration = Duration::from_secs(30);
 /// Pauses between attempts; a server that closes each stream at once is asked ever more seldom.
@@ -90,7 +89,7 @@ impl Subscriptions {
         let mut round = None;
         self.wanted.send_if_modified(|wanted| {
             let is_new = !wanted.uris.contains(uri);
-            if asked == method::SUBSCRIBE && is_new && wanted.uris.len() >= RESOURCES {
+            if asked == method::SUBSCRIBE && is_new && wanted.uris.len() >= SUBSCRIPTIONS {
                 return false;
             }
             let changed = if asked == method::SUBSCRIBE {

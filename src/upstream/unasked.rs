@@ -6,14 +6,9 @@ use std::sync::atomic::Ordering;
 use super::link::Link;
 use super::scrub::Scrubber;
 use super::{Asides, Inner, Listing, Notice, frame};
+use crate::bounds::NOTICE;
 use crate::login::Grant;
 use crate::wire::{Message, Notification, Raw, Request, method};
-
-/// Answers to a server's requests that may be under way at once; a flood gets none.
-pub(super) const REPLIES: usize = 16;
-
-/// The longest notice that is passed on, in bytes.
-const NOTICE: usize = 1 << 20;
 
 /// The lists of a server, in the order in which they are told to have changed.
 const LISTINGS: [Listing; 4] = [

@@ -1,5 +1,6 @@
 //! The envelope of a message.
 
+use crate::bounds::DEPTH;
 use std::fmt;
 
 use super::code;
@@ -7,8 +8,6 @@ use super::leap::string_end;
 use super::object::{Object, ObjectError, quoted};
 use super::raw::Raw;
 
-/// The deepest nesting of arrays and objects that is accepted.
-const DEPTH_LIMIT: usize = 256;
 const KEYS: [&str; 6] = ["jsonrpc", "id", "method", "params", "result", "error"];
 
 /// A request's identity: a string or a number, in the sender's own spelling.
@@ -139,8 +138,8 @@ impl Message {
         let text = std::str::from_utf8(line)
             .map_err(|_| Malformed::new(code::PARSE_ERROR, None, "the message is not UTF-8"))?;
         let text = text.trim_matches([' ', '\t', '\r', '\n']);
-        if nests_deeper(text, DEPTH_LIMIT) {
-            let reason = format!("the message nests deeper than {DEPTH_LIMIT} levels");
+        if nests_deeper(text, DEPTH) {
+            let reason = format!("the message nests deeper than {DEPTH} levels");
             return Err(Malformed::new(code::PARSE_ERROR, None, reason));
         }
         if text.starts_with('[') {

@@ -1,6 +1,7 @@
 //! Parameters that a tool wants repeated in the head of the request (MCP 2026-07-28,
 //! basic/transports/streamable-http, custom headers): `x-mcp-header` in its input schema.
 
+use crate::bounds::{MIRROR_DEPTH, MIRRORS};
 use std::collections::BTreeSet;
 
 use base64::Engine;
@@ -15,9 +16,6 @@ const OPENING: &str = "=?base64?";
 const CLOSING: &str = "?=";
 /// The largest integer that every JSON reader keeps exactly: 2^53 - 1.
 const SAFE_INTEGER: i64 = (1 << 53) - 1;
-/// The most parameters of one tool that are repeated, and how deep they may lie.
-const LIMIT: usize = 64;
-const DEPTH: usize = 16;
 
 /// One parameter that is repeated.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -45,7 +43,7 @@ pub enum BadMirror {
     Place,
     /// There are too many, or they lie too deep.
     #[error(
-        "more than {LIMIT} parameters have an \"x-mcp-header\", or one lies deeper than {DEPTH} levels"
+        "more than {MIRRORS} parameters have an \"x-mcp-header\", or one lies deeper than {MIRROR_DEPTH} levels"
     )]
     Many,
 }
@@ -93,7 +91,7 @@ fn collect(
             path: path.as_slice().into(),
         });
     }
-    if found.len() > LIMIT || path.len() > DEPTH {
+    if found.len() > MIRRORS || path.len() > MIRROR_DEPTH {
         return Err(BadMirror::Many);
     }
     let Some(properties) = schema.get("properties") else {

@@ -4,6 +4,7 @@
 //! parsers may disagree on which one counts, and so is a key that differs from an expected one in
 //! letter case alone (CVE-2026-27896).
 
+use crate::bounds::MEMBERS;
 use std::borrow::Cow;
 use std::collections::HashSet;
 use std::ops::Range;
@@ -14,8 +15,6 @@ use super::leap::string_end;
 /// The most members that are looked through for a key, which is quicker than hashing it. With more
 /// of them one message would hold up everything: a million take half a trillion comparisons.
 const FEW: usize = 32;
-/// The most members of an object that is looked into; what only passes through may have more.
-const MEMBERS: usize = 200_000;
 
 /// The members of one JSON object.
 #[derive(Debug)]

@@ -4,6 +4,7 @@
 use super::object::{Object, quoted};
 use super::raw::Raw;
 use super::{message::Id, method};
+use crate::bounds::{self, INPUTS};
 use crate::wording::is_invisible;
 
 const KIND: &str = "resultType";
@@ -11,10 +12,6 @@ const REQUIRED: &str = "input_required";
 const REQUESTS: &str = "inputRequests";
 const RESPONSES: &str = "inputResponses";
 const STATE: &str = "requestState";
-/// The most that one result may ask for.
-const LIMIT: usize = 16;
-/// The longest state that is carried for a server, in bytes of JSON.
-const STATE_LIMIT: usize = 64 << 10;
 
 /// What a result asks for.
 #[derive(Debug, Clone, PartialEq)]
@@ -78,7 +75,7 @@ impl InputRequired {
         let state = object.get(STATE).cloned();
         if state
             .as_ref()
-            .is_some_and(|state| state.get().len() > STATE_LIMIT)
+            .is_some_and(|state| state.get().len() > bounds::STATE)
         {
             return Err(BadInput("its \"requestState\" is too long"));
         }
@@ -118,7 +115,7 @@ fn requests(raw: &Raw) -> Result<Vec<InputRequest>, BadInput> {
             params: request.get("params").cloned(),
         });
     }
-    if read.len() > LIMIT {
+    if read.len() > INPUTS {
         return Err(BadInput("it asks for too many things at once"));
     }
     Ok(read)
@@ -253,7 +250,7 @@ mod tests {
 
     #[test]
     fn what_nobody_could_bring_is_refused() {
-        let many: Vec<String> = (0..=LIMIT)
+        let many: Vec<String> = (0..=INPUTS)
             .map(|n| format!("\"{n}\":{{\"method\":\"roots/list\"}}"))
             .collect();
         for requests in [

@@ -7,7 +7,7 @@ use serde_json::json;
 use tokio::sync::Semaphore;
 
 use super::{Scene, Scripted, raw, request, settled};
-use crate::front::running;
+use crate::bounds::REQUESTS;
 
 fn cancel(id: &str) -> String {
     format!(
@@ -131,7 +131,7 @@ async fn more_requests_than_may_run_are_told_to_wait() {
     for id in 0..300 {
         scene.say(request(&id.to_string(), "x", "{}")).await;
     }
-    for id in running::LIMIT..300 {
+    for id in REQUESTS..300 {
         let reply = scene.hear().await;
         assert_eq!(reply["error"]["code"], -32010);
         assert_eq!(reply["id"], id);
@@ -139,10 +139,10 @@ async fn more_requests_than_may_run_are_told_to_wait() {
     scene.alive().await;
     gate.add_permits(300);
     let mut answered = BTreeSet::new();
-    for _ in 0..running::LIMIT {
+    for _ in 0..REQUESTS {
         answered.insert(scene.hear().await["id"].as_u64().unwrap());
     }
-    assert_eq!(answered.len(), running::LIMIT);
+    assert_eq!(answered.len(), REQUESTS);
     assert_eq!(scene.ask(request("1", "x", "{}")).await["id"], 1);
 }
 

@@ -4,17 +4,12 @@
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
 
 use serde_json::json;
 use tokio::sync::{mpsc, oneshot};
 
+use crate::bounds::{PATIENCE, QUESTIONS};
 use crate::wire::{Id, Message, Notification, Raw, Request, Response, method};
-
-/// How long a person, or the host's model, may take to answer.
-pub(in crate::gateway) const PATIENCE: Duration = Duration::from_secs(600);
-/// How many questions may be open at a host at once.
-const LIMIT: usize = 64;
 
 /// Why a host has not answered.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
@@ -64,7 +59,7 @@ impl Asking {
         let (answer, answered) = oneshot::channel();
         {
             let mut waiting = self.waiting();
-            if waiting.len() >= LIMIT {
+            if waiting.len() >= QUESTIONS {
                 return Err(NoAnswer::Busy);
             }
             waiting.insert(id.clone(), answer);

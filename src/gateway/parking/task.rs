@@ -8,9 +8,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
 
+use crate::bounds::PATIENCE;
 use crate::gateway::fault::Fault;
 use crate::gateway::host::NoAnswer;
-use crate::gateway::host::asking::PATIENCE;
 use crate::gateway::questions::{Allowed, as_error, usable};
 use crate::gateway::{Gateway, Host, Server};
 use crate::upstream::{Aside, Asides, Question};
