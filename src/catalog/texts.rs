@@ -6,7 +6,9 @@
 //! its bytes. A definition with such characters in its keys is refused, because a schema with other
 //! keys is another schema.
 
-use crate::wire::leap::string_end;
+use std::ops::Range;
+
+use crate::wire::leap::literals;
 use crate::wire::{Raw, object};
 use crate::wording::is_invisible;
 
@@ -23,12 +25,8 @@ pub fn cleaned(definition: &Raw) -> Result<Option<Raw>, HiddenKey> {
     if !is_suspicious(text) {
         return Ok(None);
     }
-    let bytes = text.as_bytes();
-    let (mut out, mut copied, mut at) = (String::new(), 0, 0);
-    while let Some(step) = memchr::memchr(b'"', bytes.get(at..).unwrap_or_default()) {
-        let start = at + step;
-        let end = (string_end(bytes, start + 1) + 1).min(bytes.len());
-        at = end;
+    let (mut out, mut copied) = (String::new(), 0);
+    for Range { start, end } in literals(text) {
         let Some(plain) = without_hidden(&text[start..end]) else {
             continue;
         };

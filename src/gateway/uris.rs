@@ -1,19 +1,23 @@
 //! Replacing URIs inside results without touching another byte.
 
-use crate::bounds::LOOKUPS;
 use std::borrow::Cow;
+use std::ops::Range;
+
+use crate::bounds::LOOKUPS;
+use crate::wire::leap::literals;
 
 /// Returns the JSON text with the value of every member `uri` that is a string passed through
-/// `exposed`, or `None` if nothing changes. Those beyond [`LOOKUPS`]
-/// stay as they are. The text is known to be valid JSON.
+/// `exposed`, or `None` if nothing changes. Those beyond [`LOOKUPS`] stay as they are. The text is known to be valid JSON.
 pub(super) fn rename(text: &str, exposed: impl Fn(&str) -> Cow<'_, str>) -> Option<String> {
     let mut out = String::new();
     let mut copied = 0;
-    let mut strings = Strings { text, at: 0 };
     let (mut key_before, mut lookups) = (false, 0);
-    while let Some((from, to)) = strings.next().filter(|_| lookups < LOOKUPS) {
-        let is_key = strings.follows(b':');
-        let token = &text[from..to];
+    for Range { start, end } in literals(text) {
+        if lookups == LOOKUPS {
+            break;
+        }
+        let (token, rest) = (&text[start..end], &text[end..]);
+        let is_key = begins(rest, ':');
         if key_before
             && !is_key
             && let Ok(uri) = serde_json::from_str::<Cow<'_, str>>(token)
@@ -21,53 +25,24 @@ pub(super) fn rename(text: &str, exposed: impl Fn(&str) -> Cow<'_, str>) -> Opti
             lookups += 1;
             let renamed = exposed(&uri);
             if renamed != uri {
-                out.push_str(&text[copied..from]);
+                out.push_str(&text[copied..start]);
                 out.push_str(&crate::wire::object::quoted(&renamed));
-                copied = to;
+                copied = end;
             }
         }
-        key_before = is_key && token == "\"uri\"" && strings.value_is_string();
+        key_before = is_key && token == "\"uri\"" && value_is_string(rest);
     }
     (copied > 0).then(|| out + &text[copied..])
 }
 
-/// The string tokens of a JSON text.
-struct Strings<'a> {
-    text: &'a str,
-    at: usize,
+/// Whether this byte comes first, blanks aside.
+fn begins(rest: &str, wanted: char) -> bool {
+    rest.trim_start().starts_with(wanted)
 }
 
-impl Strings<'_> {
-    /// The next token with its quotes, as byte offsets.
-    fn next(&mut self) -> Option<(usize, usize)> {
-        let bytes = self.text.as_bytes();
-        let from = self.at + memchr::memchr(b'"', bytes.get(self.at..)?)?;
-        let mut at = from + 1;
-        loop {
-            match bytes.get(at)? {
-                b'\\' => at += 2,
-                b'"' => break,
-                _ => at += 1,
-            }
-        }
-        self.at = at + 1;
-        Some((from, self.at))
-    }
-
-    /// Whether this byte comes next, blanks aside.
-    fn follows(&self, wanted: u8) -> bool {
-        self.rest().starts_with(char::from(wanted))
-    }
-
-    fn value_is_string(&self) -> bool {
-        let rest = self.rest();
-        rest.strip_prefix(':')
-            .is_some_and(|value| value.trim_start().starts_with('"'))
-    }
-
-    fn rest(&self) -> &str {
-        self.text.get(self.at..).unwrap_or_default().trim_start()
-    }
+fn value_is_string(rest: &str) -> bool {
+    let value = rest.trim_start().strip_prefix(':');
+    value.is_some_and(|value| begins(value, '"'))
 }
 
 #[cfg(test)]

@@ -3,6 +3,11 @@
 //! Text full of escapes stops a vectorised search every few bytes, and each stop costs more than
 //! the bytes that were leapt over; words cost the same whatever the text holds.
 
+use std::iter;
+use std::ops::Range;
+
+use memchr::memchr;
+
 const LOW: u64 = u64::from_le_bytes([0x01; 8]);
 const HIGH: u64 = u64::from_le_bytes([0x80; 8]);
 
@@ -40,6 +45,17 @@ pub fn string_end(bytes: &[u8], mut at: usize) -> usize {
         at = found + 2;
     }
     bytes.len()
+}
+
+/// Where the strings of a JSON text stand, keys included, each with its quotes.
+pub fn literals(text: &str) -> impl Iterator<Item = Range<usize>> {
+    let bytes = text.as_bytes();
+    let mut at = 0;
+    iter::from_fn(move || {
+        let start = at + memchr(b'"', bytes.get(at..)?)?;
+        at = (string_end(bytes, start + 1) + 1).min(bytes.len());
+        Some(start..at)
+    })
 }
 
 #[cfg(test)]

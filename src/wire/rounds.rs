@@ -1,7 +1,10 @@
 //! Results that ask for something first (MCP 2026-07-28, basic/patterns/mrtr), and the requests that
 //! bring it.
 
-use super::object::{Object, quoted};
+use std::borrow::Cow;
+
+use super::leap::literals;
+use super::object::{Object, ObjectError, quoted};
 use super::raw::Raw;
 use super::{message::Id, method};
 use crate::bounds::{self, INPUTS};
@@ -66,8 +69,13 @@ impl InputRequired {
         if !may_hold(result, REQUIRED) {
             return Ok(None);
         }
-        let unreadable = |_| BadInput("the result cannot be read");
-        let object = Object::of(result, &[KIND, REQUESTS, STATE]).map_err(unreadable)?;
+        let object = match Object::of(result, &[KIND, REQUESTS, STATE]) {
+            Ok(object) => object,
+            // It passes as it came, unless some reader could find that it asks.
+            Err(_) if !holds(result, REQUIRED) => return Ok(None),
+            Err(ObjectError::Shape) => return Ok(None),
+            Err(_) => return Err(BadInput("the result cannot be read")),
+        };
         if object.string(KIND).ok().flatten().as_deref() != Some(REQUIRED) {
             return Ok(None);
         }
@@ -87,6 +95,15 @@ impl InputRequired {
             state,
         }))
     }
+}
+
+/// Whether one of the strings is this word, however it is spelled.
+fn holds(raw: &Raw, word: &str) -> bool {
+    let text = raw.get();
+    literals(text).any(|place| {
+        let spelled = serde_json::from_str::<Cow<'_, str>>(&text[place]);
+        spelled.is_ok_and(|spelled| spelled == word)
+    })
 }
 
 /// Whether a word may stand in a text, spelled with escapes or without.
@@ -243,6 +260,9 @@ mod tests {
         for other in [
             r#"{"content":["input_required"]}"#,
             r#"{"resultType":"complete"}"#,
+            r#"["resultType","input_required"]"#,
+            r#"{"ResultType":"\u0063omplete"}"#,
+            r#"{"a":1,"a":"\ud800 input_required"}"#,
         ] {
             assert_eq!(InputRequired::of(&raw(other)), Ok(None));
         }
@@ -264,6 +284,16 @@ mod tests {
         ] {
             let text = format!("{{\"resultType\":\"input_required\"{requests}}}");
             assert!(InputRequired::of(&raw(&text)).is_err(), "{text:.200}");
+        }
+    }
+
+    #[test]
+    fn what_one_reader_finds_asking_and_another_does_not_is_refused() {
+        for result in [
+            r#"{"resultType":"input_required","resultType":"complete"}"#,
+            r#"{"ResultType":"input\u005frequired"}"#,
+        ] {
+            assert!(InputRequired::of(&raw(result)).is_err(), "{result}");
         }
     }
 

@@ -7,7 +7,7 @@ const MEMBERS: &str =
 /// Numbers that no machine has, a character in many spellings, half a surrogate pair.
 const VALUE: &str = "[10000000000000000000000,1e22,-0,0.10,1E+2,1e-400,123456789012345678901234567890,\
     \"\\u00e9\\/\\\"\\u0041\u{e9}\\ud83d\\ude00\u{1f600} \\ud800 \\u0000 \\u202e\u{2028}\u{7f}\",{\"\":{\"\":null}}]";
-/// The same for what lists show, where characters that cannot be seen are taken out.
+/// The same for what lists and questions show, where characters that cannot be seen are taken out.
 const SHOWN: &str = "[10000000000000000000000,1e22,-0,0.10,1E+2,1e-400,\
     \"\\u00e9\\/\\\"\\u0041\u{e9}\\ud83d\\ude00\u{1f600}\",{\"\":{\"\":null}}]";
 
@@ -261,7 +261,7 @@ fn tool_list() -> Vec<Vec<String>> {
 pub fn question() -> String {
     filled(
         r#"{"message":"\u0057ho?","requestedSchema":{"type":"object","properties":{},"x":#},"_meta":{"a/b":#},@}"#,
-        VALUE,
+        SHOWN,
     )
 }
 
