@@ -7,7 +7,7 @@
 
 mod discovery;
 mod greeting;
-mod lines;
+pub(crate) mod lines;
 mod listening;
 mod progress;
 mod reply;

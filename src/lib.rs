@@ -61,3 +61,6 @@ pub mod lock;
 pub mod stop;
 
 pub mod telemetry;
+
+#[cfg(fuzzing)]
+pub mod fuzzing;

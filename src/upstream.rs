@@ -20,14 +20,14 @@ mod exchange;
 mod fault;
 mod follow;
 mod frame;
-mod head;
+pub(crate) mod head;
 mod http;
 mod link;
 mod listen;
 mod pages;
 mod question;
 mod scrub;
-mod sse;
+pub(crate) mod sse;
 mod subscribe;
 mod unasked;
 

@@ -38,7 +38,7 @@ impl Default for LineLimit {
 
 /// A line that says something.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Line<'a> {
+pub(crate) enum Line<'a> {
     /// Its bytes, without the line feed.
     Text(&'a [u8]),
     /// It is longer than this limit; the rest of it is skipped.
@@ -47,7 +47,7 @@ pub(super) enum Line<'a> {
 
 /// Lines as they come; blank ones are left out.
 #[derive(Debug)]
-pub(super) struct Lines<R> {
+pub(crate) struct Lines<R> {
     reader: R,
     buffer: Vec<u8>,
     /// Where the next line begins; what stands before has been handed out.
@@ -66,7 +66,7 @@ enum Found {
 
 impl<R: AsyncRead + Unpin> Lines<R> {
     /// The lines of `reader`, none longer than `limit`.
-    pub(super) fn new(reader: R, limit: LineLimit) -> Self {
+    pub(crate) fn new(reader: R, limit: LineLimit) -> Self {
         Self {
             reader,
             buffer: Vec::new(),
@@ -78,7 +78,7 @@ impl<R: AsyncRead + Unpin> Lines<R> {
     }
 
     /// The next line, or `None` at the end. A last line needs no line feed.
-    pub(super) async fn next(&mut self) -> io::Result<Option<Line<'_>>> {
+    pub(crate) async fn next(&mut self) -> io::Result<Option<Line<'_>>> {
         Ok(match self.find().await? {
             Some(Found::Text(range)) => Some(Line::Text(&self.buffer[range])),
             Some(Found::TooLong(limit)) => Some(Line::TooLong(limit)),

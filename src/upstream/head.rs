@@ -202,7 +202,7 @@ pub(super) fn retry_after(head: &HeaderMap) -> Option<Duration> {
 
 /// The scope that a 403 asks for: `WWW-Authenticate: Bearer error="insufficient_scope",
 /// scope="..."` (RFC 6750 §3).
-pub(super) fn missing_scope(head: &HeaderMap) -> Option<&str> {
+pub(crate) fn missing_scope(head: &HeaderMap) -> Option<&str> {
     let challenges = head.get_all(WWW_AUTHENTICATE).iter().take(8);
     let mut texts = challenges.filter_map(|value| value.to_str().ok());
     let text = texts.find(|text| {
@@ -212,7 +212,7 @@ pub(super) fn missing_scope(head: &HeaderMap) -> Option<&str> {
 }
 
 /// What a 401 complains about: `error_description`, else `error`.
-pub(super) fn complaint(head: &HeaderMap) -> &str {
+pub(crate) fn complaint(head: &HeaderMap) -> &str {
     let texts = head.get_all(WWW_AUTHENTICATE).iter().take(8);
     let mut texts = texts.filter_map(|value| value.to_str().ok());
     let said = texts.find_map(|text| {

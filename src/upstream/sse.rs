@@ -10,7 +10,7 @@ use memchr::memchr2;
 
 /// Turns bytes into the data of events.
 #[derive(Debug)]
-pub(super) struct Decoder {
+pub(crate) struct Decoder {
     limit: usize,
     /// The line that has begun in an earlier chunk.
     line: Vec<u8>,
@@ -29,10 +29,10 @@ pub(super) struct Decoder {
 
 /// An event longer than the limit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct EventTooLarge;
+pub(crate) struct EventTooLarge;
 
 impl Decoder {
-    pub(super) fn new(limit: usize) -> Self {
+    pub(crate) fn new(limit: usize) -> Self {
         Self {
             limit,
             line: Vec::new(),
@@ -47,17 +47,17 @@ impl Decoder {
     }
 
     /// The identity of the last complete event, to resume after it.
-    pub(super) fn last_id(&self) -> Option<&str> {
+    pub(crate) fn last_id(&self) -> Option<&str> {
         self.last_id.as_deref()
     }
 
     /// How long the server wants a client to wait before it comes back.
-    pub(super) fn retry(&self) -> Option<Duration> {
+    pub(crate) fn retry(&self) -> Option<Duration> {
         self.retry
     }
 
     /// Forgets what is incomplete, before a stream is resumed.
-    pub(super) fn restart(&mut self) {
+    pub(crate) fn restart(&mut self) {
         self.line.clear();
         self.coming_id = None;
         self.end_event();
@@ -67,7 +67,7 @@ impl Decoder {
 
     /// Consumes from `input` up to the end of the next event, and returns its data; `None` when
     /// the input is used up before.
-    pub(super) fn next(&mut self, input: &mut &[u8]) -> Result<Option<Vec<u8>>, EventTooLarge> {
+    pub(crate) fn next(&mut self, input: &mut &[u8]) -> Result<Option<Vec<u8>>, EventTooLarge> {
         loop {
             if self.after_return && !input.is_empty() {
                 self.after_return = false;
