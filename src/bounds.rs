@@ -68,6 +68,9 @@ pub const FETCH_PAUSE: Duration = Duration::from_secs(1);
 
 // A server's lists.
 
+/// Older lists are fetched anew when a host asks for them: not every server tells what changes.
+pub const FRESH: Duration = Duration::from_secs(5);
+
 /// The most pages of one list.
 pub const PAGES: usize = 100;
 /// The most items of one list.

@@ -153,10 +153,11 @@ impl Gateway {
             self.begin_fetching();
             return;
         }
-        // Somebody signed in elsewhere since these gave up.
-        for server in &self.parts.servers {
-            if let Stage::Failed(_, true) = self.parts.fetching.stage(&server.config.name) {
-                self.fetch(&server.config.name, Wanted::ALL);
+        for (name, lane) in &self.parts.fetching.lanes {
+            // Of these, somebody may have signed in elsewhere since they gave up.
+            let wanted_person = matches!(lane.stage(), Stage::Failed(_, true));
+            if wanted_person || lane.is_stale() {
+                self.fetch(name, Wanted::ALL);
             }
         }
     }

@@ -1,10 +1,12 @@
 //! One server's fetches: at most one at a time, and one more for whoever asks meanwhile.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::watch;
+use tokio::time::Instant;
 
+use crate::bounds::FRESH;
 use crate::upstream::Listing;
 
 /// One server's fetches.
@@ -15,6 +17,8 @@ pub(super) struct Lane {
     busy: AtomicBool,
     /// What somebody has asked for since the last fetch began.
     again: AtomicU8,
+    /// When the last fetch ended.
+    ended: Mutex<Option<Instant>>,
 }
 
 /// Which lists are to be fetched.
@@ -57,6 +61,7 @@ impl Lane {
             stage: watch::Sender::new(Stage::Idle),
             busy: AtomicBool::new(false),
             again: AtomicU8::new(0),
+            ended: Mutex::default(),
         }
     }
 
@@ -64,8 +69,17 @@ impl Lane {
         self.stage.borrow().clone()
     }
 
+    /// A fetch has ended so.
     pub(super) fn reach(&self, stage: Stage) {
+        *self.ended.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
         self.stage.send_replace(stage);
+    }
+
+    /// Whether no fetch is under way and the last one ended a while ago.
+    pub(super) fn is_stale(&self) -> bool {
+        let ended = *self.ended.lock().unwrap_or_else(PoisonError::into_inner);
+        *self.stage.borrow() != Stage::Running
+            && ended.is_some_and(|ended| ended.elapsed() >= FRESH)
     }
 
     /// Resolves when no fetch is under way.
@@ -95,5 +109,28 @@ impl Lane {
         }
         self.busy.store(false, Ordering::SeqCst);
         !asked() || self.busy.swap(true, Ordering::SeqCst)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn lists_are_stale_when_their_fetch_ended_a_while_ago() {
+        let lane = Lane::new();
+        tokio::time::advance(FRESH).await;
+        assert!(!lane.is_stale(), "nobody has fetched");
+        for end in [Stage::Known, Stage::Failed("no".into(), false)] {
+            assert!(lane.enter(Wanted::ALL));
+            tokio::time::advance(FRESH).await;
+            assert!(!lane.is_stale(), "a fetch is under way");
+            lane.wanted();
+            lane.reach(end);
+            assert!(lane.leave());
+            assert!(!lane.is_stale());
+            tokio::time::advance(FRESH).await;
+            assert!(lane.is_stale());
+        }
     }
 }

@@ -1,5 +1,7 @@
 //! What chaperone does not know passes, and what servers call the same stays apart.
 
+use std::time::Duration;
+
 use serde_json::{Value, json};
 
 use crate::world::World;
@@ -108,4 +110,23 @@ async fn a_head_that_repeats_other_parameters_by_now_is_made_anew() {
         assert_eq!(done["content"][0]["text"], text.as_str(), "{done}");
     }
     host.close().await;
+}
+
+#[tokio::test]
+async fn a_change_of_which_no_server_tells_is_seen_by_a_host_that_goes_on_listing() {
+    let (_world, _provider, mut host) = world(&["only"]).await;
+    host.initialize("2025-11-25").await;
+    host.tools_with("only__where").await;
+    host.call("only__where", json!({"region": "x"})).await;
+    let mut pace = tokio::time::interval(Duration::from_millis(250));
+    // Some ten times as often as it takes.
+    for _ in 0..200 {
+        pace.tick().await;
+        let list = host.result("tools/list", json!({})).await;
+        if list.to_string().contains(r#""x-mcp-header":"Second""#) {
+            host.close().await;
+            return;
+        }
+    }
+    panic!("the list stays as it was");
 }
