@@ -154,6 +154,7 @@ fn gateway(
             .unwrap_or_default(),
         list_budget: settings.map_or(Duration::ZERO, |config| config.tools.list_budget),
         name_limit: settings.map_or(48, |config| config.tools.name_limit),
+        pin_definitions: settings.is_some_and(|config| config.tools.pin_definitions),
         paths: paths.clone(),
         problem: config.as_ref().err().map(|why| chain(why).into()),
         notes: settings

@@ -44,7 +44,7 @@ pub mod verify;
 mod writer;
 
 pub use error::{Damage, StoreError};
-pub use event::{Agent, Call, Event, Outcome, OutcomeStatus, RefusalReason};
+pub use event::{Agent, Call, Definitions, Event, Outcome, OutcomeStatus, RefusalReason};
 
 pub use entry::Device;
 

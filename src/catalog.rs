@@ -6,6 +6,7 @@
 
 pub mod cache;
 pub mod items;
+pub mod pins;
 pub mod search;
 pub mod texts;
 pub mod uris;
@@ -16,6 +17,8 @@ use std::sync::Arc;
 
 use crate::name::{ExposedName, ServerName};
 use crate::wire::Raw;
+
+use pins::Pins;
 
 pub use items::{Dropped, Prompt, Resource, Tool};
 
@@ -94,6 +97,8 @@ pub struct Catalog {
     tools: HashMap<ExposedName, (usize, usize)>,
     prompts: HashMap<ExposedName, (usize, usize)>,
     uris: uris::Uris,
+    /// What has been accepted, where definitions have to be.
+    pins: Option<Arc<Pins>>,
 }
 
 impl Catalog {
@@ -106,7 +111,34 @@ impl Catalog {
             tools: HashMap::new(),
             prompts: HashMap::new(),
             uris: uris::Uris::default(),
+            pins: None,
         }
+    }
+
+    /// From now on holds back every tool whose definition is not among these; says what changes.
+    pub fn hold_to(&mut self, pins: Arc<Pins>) -> Changed {
+        let mut changed = Changed::default();
+        for (server, lists) in &mut self.servers {
+            let Some(lists) = lists else { continue };
+            let marked = pins.mark(server, &lists.tools);
+            changed.tools |= marked != lists.tools;
+            lists.tools = marked;
+        }
+        self.pins = Some(pins);
+        changed
+    }
+
+    /// What has been accepted.
+    #[must_use]
+    pub fn pins(&self) -> Arc<Pins> {
+        self.pins.clone().unwrap_or_default()
+    }
+
+    /// What is known of a server.
+    #[must_use]
+    pub fn lists(&self, server: &ServerName) -> Option<&Lists> {
+        let mut known = self.known();
+        Some(known.find(|(name, _)| *name == server)?.1)
     }
 
     /// Replaces one server's lists, and says what is other than before; a server that is not in the
@@ -136,7 +168,10 @@ impl Catalog {
         let Some(entry) = self.servers.iter_mut().find(|(name, _)| name == server) else {
             return Changed::default();
         };
-        let lists = items::read(server, raw, limit);
+        let mut lists = items::read(server, raw, limit);
+        if let Some(pins) = &self.pins {
+            lists.tools = pins.mark(server, &lists.tools);
+        }
         let before = entry.1.replace(lists.clone());
         before.map_or(Changed::ALL, |before| Changed::between(&before, &lists))
     }
@@ -165,9 +200,7 @@ impl Catalog {
     /// How many definitions of a server have lost characters that cannot be seen.
     #[must_use]
     pub fn cleaned(&self, server: &ServerName) -> usize {
-        let mut known = self.known();
-        let found = known.find(|(name, _)| *name == server);
-        found.map_or(0, |(_, lists)| lists.cleaned)
+        self.lists(server).map_or(0, |lists| lists.cleaned)
     }
 
     /// The servers of which nothing is known yet.

@@ -12,6 +12,7 @@ mod console;
 mod failure;
 mod login;
 mod logout;
+mod pins;
 mod policy;
 mod report;
 mod serve;
@@ -80,6 +81,8 @@ enum Command {
     Servers(report::ReportArgs),
     /// List the tools, and why some are not shown
     Tools(report::ReportArgs),
+    /// Show the definitions of tools that wait for consent, or accept them
+    Pins(pins::PinsArgs),
     /// Call a tool once, the way a host would
     Call(call::CallArgs),
     /// Check the policy document, or ask what it says of a tool
@@ -142,6 +145,9 @@ fn run(cli: Cli, console: &mut Console) -> Result<u8, Failure> {
         }),
         Some(Command::Tools(args)) => {
             within(paths, async |app| report::tools(&args, app, console).await)
+        }
+        Some(Command::Pins(args)) => {
+            within(paths, async |app| pins::run(&args, app, console).await)
         }
         Some(Command::Call(args)) => {
             within(paths, async |app| call::run(&args, app, console).await)

@@ -260,6 +260,8 @@ pub struct ToolsConfig {
     pub name_limit: usize,
     /// The longest line that is read from a host, in bytes (`line_limit`).
     pub line_limit: usize,
+    /// Whether a tool is held back until somebody has accepted its definition.
+    pub pin_definitions: bool,
 }
 
 /// `[network]`

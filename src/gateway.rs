@@ -16,6 +16,7 @@ mod lists;
 mod notices;
 mod own;
 mod parking;
+pub mod pins;
 mod questions;
 mod rounds;
 mod route;
@@ -76,6 +77,8 @@ pub struct Setup {
     pub list_budget: Duration,
     /// The longest exposed name.
     pub name_limit: usize,
+    /// Whether somebody has to accept the definitions of tools.
+    pub pin_definitions: bool,
     /// Where things lie.
     pub paths: Paths,
     /// Why the configuration cannot be used, if it cannot; and what is worth knowing about it.
@@ -92,6 +95,7 @@ struct Parts {
     session: Session,
     audit: Audit,
     rules: rules::Rules,
+    pinning: pins::Pinning,
     catalog: Mutex<Catalog>,
     fetching: fetch::Fetching,
     hosts: Mutex<Vec<Host>>,
@@ -125,9 +129,16 @@ impl Gateway {
             (ServerAuth::None, Some(home)) => home.clone(),
             (ServerAuth::None | ServerAuth::Sso, _) => audience(config),
         };
+        let mut catalog = Catalog::new(names.clone(), setup.name_limit);
+        let pinned = setup.pin_definitions.then(|| setup.paths.pins_file());
+        if pinned.is_some() {
+            // Nothing is accepted before the file has been read.
+            catalog.hold_to(Arc::default());
+        }
         let parts = Parts {
             fetching: fetch::Fetching::new(&names),
-            catalog: Mutex::new(Catalog::new(names, setup.name_limit)),
+            catalog: Mutex::new(catalog),
+            pinning: pins::Pinning::new(pinned),
             servers: setup
                 .servers
                 .into_iter()

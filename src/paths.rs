@@ -59,6 +59,12 @@ impl Paths {
         self.data_dir.join("servers")
     }
 
+    /// The definitions of tools that have been accepted.
+    #[must_use]
+    pub fn pins_file(&self) -> PathBuf {
+        self.data_dir.join("pins.json")
+    }
+
     /// The directory of the catalogue cache.
     #[must_use]
     pub fn catalog_dir(&self) -> PathBuf {

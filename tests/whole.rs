@@ -35,6 +35,10 @@ mod bridge;
 mod fidelity;
 
 #[cfg(test)]
+#[path = "whole/pins.rs"]
+mod pins;
+
+#[cfg(test)]
 #[path = "whole/strange.rs"]
 mod strange;
 

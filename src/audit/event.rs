@@ -106,6 +106,15 @@ pub enum Event {
         /// What is wrong with it.
         error: Option<Box<str>>,
     },
+    /// The definitions of some of a server's tools.
+    Definitions {
+        /// The server.
+        server: ServerName,
+        /// What became of them.
+        what: Definitions,
+        /// Which, with their digests.
+        which: Box<str>,
+    },
     /// A host began a session.
     Started {
         /// Which host.
@@ -116,6 +125,26 @@ pub enum Event {
         /// Which host.
         agent: Arc<Agent>,
     },
+}
+
+/// What became of definitions.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Definitions {
+    /// The server gives others than before.
+    Changed,
+    /// A person accepted them.
+    Accepted,
+}
+
+impl Definitions {
+    /// The kind of the record.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Changed => "definitions_changed",
+            Self::Accepted => "definitions_accepted",
+        }
+    }
 }
 
 /// Why a call was not let through.

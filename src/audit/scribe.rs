@@ -181,6 +181,19 @@ impl Scribe {
                 };
                 fields.draft(&self.device)
             }
+            Event::Definitions {
+                server,
+                what,
+                which,
+            } => {
+                let fields = Fields {
+                    kind: what.as_str(),
+                    server: Some(server.as_str()),
+                    reason: Some(which),
+                    ..Fields::default()
+                };
+                fields.draft(&self.device)
+            }
             Event::Started { agent } => self.agent("started", agent),
             Event::Stopped { agent } => self.agent("stopped", agent),
         }
@@ -254,7 +267,8 @@ fn worded(refusal: &RefusalReason) -> (&'static str, Option<&str>, Option<&str>)
                 | Rule::Effect
                 | Rule::Denied
                 | Rule::NotAllowed
-                | Rule::Allowed => "deny",
+                | Rule::Allowed
+                | Rule::Definition => "deny",
             };
             (decision, policy.as_deref(), Some(rule.as_str()))
         }

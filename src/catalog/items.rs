@@ -8,6 +8,7 @@ use crate::name::{ExposedName, ServerName, ToolName};
 use crate::wire::mirror::{self, Mirror};
 use crate::wire::{Object, Raw};
 
+use super::pins::Held;
 use super::{Lists, RawLists, texts};
 
 /// How much of the name of something that cannot be shown is shown, in characters.
@@ -29,6 +30,8 @@ pub struct Tool {
     pub description: Box<str>,
     /// The parameters that the server wants repeated in the head of a request.
     pub mirrors: Arc<[Mirror]>,
+    /// Why it is held back until somebody accepts its definition, if it is.
+    pub held: Option<Held>,
 }
 
 /// A prompt.
@@ -148,6 +151,7 @@ fn read_tool(server: &ServerName, raw: &Raw, limit: usize, alone: bool) -> Resul
         definition: object.with("name", Some(&Raw::string(exposed.as_str()))),
         description: description.unwrap_or_default().into(),
         mirrors: mirrors.into(),
+        held: None,
         name,
         exposed,
     })

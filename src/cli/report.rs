@@ -88,17 +88,16 @@ pub async fn tools(args: &ReportArgs, app: &App, console: &mut Console) -> Resul
     needs_person(&report)
 }
 
-/// Servers get as long as the slowest of them may take for its lists.
 async fn report(app: &App) -> Report {
+    app.gateway.report(patience(app)).await
+}
+
+/// Servers get as long as the slowest of them may take for its lists.
+pub(super) fn patience(app: &App) -> Duration {
     let servers = app.config.as_ref().map(|config| config.servers.as_slice());
-    let longest = servers
-        .unwrap_or_default()
-        .iter()
-        .map(|server| server.list_timeout)
-        .max();
-    app.gateway
-        .report(longest.unwrap_or(Duration::from_secs(1)))
-        .await
+    let each = servers.unwrap_or_default().iter();
+    let longest = each.map(|server| server.list_timeout).max();
+    longest.unwrap_or(Duration::from_secs(1))
 }
 
 fn needs_person(report: &Report) -> Result<u8, Failure> {

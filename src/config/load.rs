@@ -177,6 +177,7 @@ fn tools(mut table: Section<'_>, report: &mut Report) -> ToolsConfig {
         line_limit: table.or("line_limit", LINE, report, |value, report| {
             values::size(value, report, least, most)
         }),
+        pin_definitions: table.or("pin_definitions", false, report, values::boolean),
     };
     table.finish(report);
     tools

@@ -20,7 +20,7 @@ use super::fault::{Fault, Refused};
 use super::fit::{self, Unfit};
 use super::late::Asked;
 use super::route::{self, Route};
-use super::{Gateway, Host, Server, tasks};
+use super::{Gateway, Host, Server, pins, tasks};
 
 /// One use on its way.
 pub(super) struct Act<'a> {
@@ -162,6 +162,7 @@ impl Gateway {
         method: &str,
         params: &Raw,
     ) -> Result<Act<'a>, Fault> {
+        self.follow_pins();
         let found = match self.find(method, params) {
             Err(Fault::Unknown(_, name)) => {
                 let asked = Asked {
@@ -199,7 +200,10 @@ impl Gateway {
         let name = &act.server.config.name;
         let policy = self.policy().await;
         let (refusal, listed) = match policy::decide(&policy, who, name, act.route.what.target()) {
-            Decision::Permit(permit) => return Ok(permit),
+            Decision::Permit(permit) => match act.route.held {
+                None => return Ok(permit),
+                Some(held) => (pins::refusal(held, &act.route.asked), true),
+            },
             Decision::NeedsApproval(refusal, _) => (refusal, true),
             Decision::NeedsScope(refusal, _) | Decision::Deny(refusal) => (refusal, act.seen),
         };

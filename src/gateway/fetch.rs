@@ -282,11 +282,18 @@ impl Gateway {
     /// nothing.
     async fn take(&self, server: &Server, person: &Identity, lists: RawLists) {
         let name = &server.config.name;
-        let changed = self.catalog(|catalog| catalog.set(name, &lists));
+        let (before, changed, after) = self.catalog(|catalog| {
+            let before = catalog.lists(name).cloned();
+            let changed = catalog.set(name, &lists);
+            (before, changed, catalog.lists(name).cloned())
+        });
         if !changed.any() {
             return;
         }
         self.tell_changed(changed);
+        if let (Some(before), Some(after)) = (before, after) {
+            self.record_changed(name, &before, &after).await;
+        }
         let (cache, name, url) = (self.cache(person), name.clone(), server.config.url.clone());
         let keep = move || {
             if let Err(error) = cache.store(&name, url.as_str(), &lists) {

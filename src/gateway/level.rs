@@ -96,6 +96,7 @@ impl Gateway {
             what,
             params: wanted.params,
             mirrors: Arc::default(),
+            held: None,
         };
         let act = Act::new(server, route, method::SET_LEVEL, &wanted.host, false);
         let grant = self.standing(&act).await?;

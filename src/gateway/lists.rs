@@ -143,6 +143,18 @@ impl Gateway {
         server: &ServerName,
         lists: &'a Lists,
     ) -> Vec<&'a Tool> {
+        let mut tools = self.permitted(viewer, server, lists);
+        tools.retain(|tool| tool.held.is_none());
+        tools
+    }
+
+    /// The tools of a server that the policy shows.
+    pub(super) fn permitted<'a>(
+        &self,
+        viewer: &Viewer,
+        server: &ServerName,
+        lists: &'a Lists,
+    ) -> Vec<&'a Tool> {
         let tools = lists.tools.iter();
         tools
             .filter(|tool| viewer.sees(self, server, Target::Tool(&tool.name)))
@@ -156,6 +168,7 @@ impl Gateway {
     }
 
     pub(super) async fn viewing_until(&self, deadline: Instant) -> Option<Viewer> {
+        self.follow_pins();
         let snapshot = self.ready_lists(deadline).await?;
         self.shown_to(&snapshot);
         let policy = self.policy_to_show_by();

@@ -110,6 +110,7 @@ impl Gateway {
             what,
             params: fit.clone().unwrap_or_else(Raw::empty_object),
             mirrors: Arc::default(),
+            held: None,
         };
         let act = Act::new(server, route, method, host, false);
         match self.admit_question(act, unfit).await {

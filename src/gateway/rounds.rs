@@ -95,7 +95,8 @@ impl Gateway {
         self.await_server(name, deadline).await;
         let mirrors = self.catalog(|catalog| {
             let (_, tool) = catalog.tool(again.asked())?;
-            Some(Arc::clone(&tool.mirrors))
+            let is_held = tool.held.is_some();
+            (!is_held).then(|| Arc::clone(&tool.mirrors))
         });
         match mirrors.filter(|mirrors| *mirrors != along.mirrors) {
             Some(mirrors) => {

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use crate::catalog::Catalog;
+use crate::catalog::pins::Held;
 use crate::name::{ServerName, ToolName};
 use crate::policy::Target;
 use crate::wire::mirror::Mirror;
@@ -27,6 +28,8 @@ pub(super) struct Route {
     pub(super) params: Raw,
     /// Those that the tool wants repeated in the head.
     pub(super) mirrors: Arc<[Mirror]>,
+    /// Why it has to wait until somebody accepts its definition, if it has to.
+    pub(super) held: Option<Held>,
 }
 
 /// What is used there.
@@ -100,6 +103,7 @@ pub(super) fn tool(catalog: &Catalog, params: &Object<'_>, asked: &str) -> Resul
         asked: asked.into(),
         params: params.with("name", Some(&Raw::string(tool.name.as_str()))),
         mirrors: Arc::clone(&tool.mirrors),
+        held: tool.held,
     })
 }
 
@@ -141,6 +145,7 @@ fn unknown(
         asked: asked.into(),
         params: params.clone(),
         mirrors: Arc::default(),
+        held: None,
     })
 }
 
@@ -154,6 +159,7 @@ fn prompt(catalog: &Catalog, params: &Object<'_>) -> Result<Route, Fault> {
         asked: asked.as_ref().into(),
         params: params.with("name", Some(&Raw::string(prompt.name.as_str()))),
         mirrors: Arc::default(),
+        held: None,
     })
 }
 
@@ -172,6 +178,7 @@ fn resource(catalog: &Catalog, params: &Object<'_>) -> Result<Route, Fault> {
         what: What::Resource(own),
         asked: asked.as_ref().into(),
         mirrors: Arc::default(),
+        held: None,
     })
 }
 

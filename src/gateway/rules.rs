@@ -3,7 +3,7 @@
 //! A changed file takes effect with the next request, without a restart of the host. One that does
 //! not load refuses everything, with the reason, until it is mended.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::SystemTime;
 
@@ -24,11 +24,22 @@ struct Loaded {
     policy: Arc<Policy>,
 }
 
-/// Tells one state of the file from another.
+/// Tells one state of a file from another.
 #[derive(Debug, Clone, PartialEq, Eq)]
-struct Stamp {
+pub(super) struct Stamp {
     modified: Option<SystemTime>,
     size: u64,
+}
+
+impl Stamp {
+    /// The state of a file now; `None` if there is none that can be looked at.
+    pub(super) fn of(file: &Path) -> Option<Self> {
+        let meta = std::fs::metadata(file).ok()?;
+        Some(Self {
+            modified: meta.modified().ok(),
+            size: meta.len(),
+        })
+    }
 }
 
 /// What a look at the file brought.
@@ -57,7 +68,7 @@ impl Rules {
 
     /// The policy of the file as it is now.
     pub(super) fn in_force(&self) -> InForce {
-        let stamp = self.stamp();
+        let stamp = self.file.as_ref().and_then(|(file, _)| Stamp::of(file));
         let mut loaded = self.loaded.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(known) = loaded.as_ref().filter(|known| known.stamp == stamp) {
             return InForce {
@@ -77,14 +88,6 @@ impl Rules {
             policy,
             changed: Some(problem.map_or(Ok(()), Err)),
         }
-    }
-
-    fn stamp(&self) -> Option<Stamp> {
-        let meta = std::fs::metadata(&self.file.as_ref()?.0).ok()?;
-        Some(Stamp {
-            modified: meta.modified().ok(),
-            size: meta.len(),
-        })
     }
 
     fn read(&self) -> Result<Policy, Box<str>> {

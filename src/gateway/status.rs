@@ -20,7 +20,7 @@ use crate::wording::chain;
 use super::fault::Fault;
 use super::lane::Stage;
 use super::lists::Viewer;
-use super::{Gateway, Server};
+use super::{Gateway, Server, pins};
 
 const NOBODY: &str =
     "Nobody is signed in. Run `chaperone login`, or have the assistant call chaperone__sign_in.";
@@ -290,6 +290,12 @@ impl Gateway {
             });
             let tools = lists.tools.iter().filter_map(|tool| {
                 let decision = viewer?.judge(self, name, Target::Tool(&tool.name));
+                let decision = match (decision, tool.held) {
+                    (Decision::Permit(_), Some(held)) => {
+                        Decision::Deny(pins::refusal(held, tool.exposed.as_str()))
+                    }
+                    (decision, _) => decision,
+                };
                 let mut report = ToolReport::of(name, tool, &decision);
                 report.name = Some(tool.exposed.as_str().into());
                 Some(report)

@@ -27,6 +27,7 @@ pub(super) fn route(asked: &str, params: &Raw) -> Result<Route, Fault> {
         asked: handle.as_ref().into(),
         params: object.with(ID, Some(&Raw::string(own))),
         mirrors: Arc::default(),
+        held: None,
     })
 }
 

@@ -125,6 +125,8 @@ pub enum Rule {
     NotAllowed,
     /// It is under `allowed`, or the policy has no lists for its kind.
     Allowed,
+    /// Its definition is not one that was accepted; not a policy's rule, but one of the gateway.
+    Definition,
 }
 
 impl Rule {
@@ -140,6 +142,7 @@ impl Rule {
             Self::Denied => "denied",
             Self::NotAllowed => "not_allowed",
             Self::Allowed => "allowed",
+            Self::Definition => "definition",
         }
     }
 }

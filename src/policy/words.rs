@@ -74,7 +74,8 @@ pub(super) fn refused(
         | Rule::NoPolicy
         | Rule::Scope
         | Rule::Approval
-        | Rule::Allowed => "refuses your role this server".to_owned(),
+        | Rule::Allowed
+        | Rule::Definition => "refuses your role this server".to_owned(),
     };
     let policy = shown(&clause.name);
     format!("{thing} was {unused}, because the policy {policy} {why}. {ASK}")
