@@ -20,6 +20,8 @@ pub const MEMBERS: usize = 200_000;
 
 /// How many of its requests may run at once.
 pub const REQUESTS: usize = 256;
+/// How many notifications of hosts may be on their way to servers; what comes beyond that is lost.
+pub const TELLINGS: usize = 32;
 /// How many messages may wait for it to read them.
 pub const OUTBOX: usize = 256;
 /// How much of its name and version the record keeps, in characters.

@@ -27,7 +27,7 @@ use tokio::sync::{Notify, mpsc};
 use crate::bounds::OUTBOX;
 use crate::gateway::{Asides, Fault, Gateway, Host};
 use crate::stop::Tasks;
-use crate::wire::{Message, Raw};
+use crate::wire::{Message, Notification, Raw};
 
 use lines::Lines;
 use session::Session;
@@ -49,7 +49,7 @@ pub trait Backend: Clone + Send + Sync + 'static {
     fn welcome(&self, host: &Host) -> impl Future<Output = ()> + Send;
 
     /// Hears what the host tells of itself.
-    fn told(&self, method: &str);
+    fn told(&self, host: &Host, notice: Notification);
 
     /// What servers are known to offer beyond the protocol: the name and the settings of each
     /// extension.
@@ -70,8 +70,8 @@ impl Backend for Gateway {
         Self::welcome(self, host).await;
     }
 
-    fn told(&self, method: &str) {
-        Self::told(self, method);
+    fn told(&self, host: &Host, notice: Notification) {
+        Self::told(self, host, notice);
     }
 
     fn extensions(&self) -> Vec<(Box<str>, Raw)> {

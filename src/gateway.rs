@@ -14,6 +14,7 @@ mod late;
 mod level;
 mod lists;
 mod notices;
+mod outcome;
 mod own;
 mod parking;
 pub mod pins;
@@ -23,6 +24,7 @@ mod route;
 mod rules;
 pub mod status;
 mod tasks;
+mod telling;
 mod uris;
 mod who;
 
@@ -31,9 +33,10 @@ use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use tokio::sync::mpsc;
+use tokio::sync::{Semaphore, mpsc};
 
 use crate::audit::{Audit, Event};
+use crate::bounds::TELLINGS;
 use crate::catalog::Catalog;
 use crate::config::{ScopeNames, ServerAuth, ServerConfig, Trust};
 use crate::login::{Audience, Session, Snapshot};
@@ -107,6 +110,8 @@ struct Parts {
     paths: Paths,
     problem: Option<Box<str>>,
     notes: Vec<Box<str>>,
+    /// How much of what hosts tell may be on its way.
+    telling: Arc<Semaphore>,
     tasks: Tasks,
 }
 
@@ -160,6 +165,7 @@ impl Gateway {
             paths: setup.paths,
             problem: setup.problem,
             notes: setup.notes,
+            telling: Arc::new(Semaphore::new(TELLINGS)),
             tasks: setup.tasks,
         };
         let gateway = Self {
@@ -179,15 +185,6 @@ impl Gateway {
         }
         let agent = host.agent();
         self.note(Event::Started { agent }).await;
-    }
-
-    /// Hears what a host tells of itself.
-    pub fn told(&self, method: &str) {
-        if method == method::ROOTS_CHANGED {
-            for server in &self.parts.servers {
-                server.upstream.tell_roots_changed();
-            }
-        }
     }
 
     /// What the servers that are connected offer beyond the protocol; of those that say different

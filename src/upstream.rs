@@ -306,6 +306,18 @@ impl Upstream {
         self.inner.ask(ask, grant.cloned()).await
     }
 
+    /// Sends an admitted notification and waits until the server has taken it, `call_timeout` at
+    /// most.
+    ///
+    /// # Errors
+    /// When there is no connection, or the server does not take it.
+    pub async fn tell(&self, admitted: Admitted, grant: &Arc<Grant>) -> Result<(), UpstreamError> {
+        if admitted.permit().server() != self.name() {
+            return Err(UpstreamError::Misdirected);
+        }
+        self.inner.tell_of(admitted.call(), grant).await
+    }
+
     /// Deletes the session at the server, a second at most. Nothing is sent afterwards.
     pub async fn close(&self) {
         self.inner.hang_up().await;

@@ -139,7 +139,7 @@ impl<B: Backend> Session<B> {
         match Message::parse(line) {
             Ok(Message::Request(request)) => self.asked(request),
             Ok(Message::Notification(notice)) => {
-                self.told(&notice);
+                self.told(notice);
                 None
             }
             Ok(Message::Response(answer)) => {
@@ -152,19 +152,13 @@ impl<B: Backend> Session<B> {
         }
     }
 
-    fn told(&self, notice: &Notification) {
-        let withdrawn = match (&*notice.method, &notice.params) {
-            (method::CANCELLED, Some(params)) => withdrawn(params),
-            (method::CANCELLED, _) => None,
-            (told, _) => {
-                if let Some(backend) = self.backend.get() {
-                    backend.told(told);
-                }
-                None
+    fn told(&self, notice: Notification) {
+        if *notice.method == *method::CANCELLED {
+            if let Some(id) = notice.params.as_ref().and_then(withdrawn) {
+                self.running.withdraw(&id);
             }
-        };
-        if let Some(id) = withdrawn {
-            self.running.withdraw(&id);
+        } else if let Some(backend) = self.backend.get() {
+            backend.told(&self.host, notice);
         }
     }
 

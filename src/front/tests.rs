@@ -23,7 +23,7 @@ use tokio::sync::oneshot;
 use super::{Backend, Ended, LineLimit, Options, serve};
 use crate::gateway::{Asides, Fault, Host};
 use crate::stop::Tasks;
-use crate::wire::Raw;
+use crate::wire::{Notification, Raw};
 
 const LINE_LIMIT: usize = 64 * 1024;
 
@@ -112,8 +112,8 @@ impl Backend for Scripted {
         host.tell("never", None);
     }
 
-    fn told(&self, method: &str) {
-        self.told.lock().unwrap().push(method.to_owned());
+    fn told(&self, _: &Host, notice: Notification) {
+        self.told.lock().unwrap().push(notice.method.into());
     }
 
     fn extensions(&self) -> Vec<(Box<str>, Raw)> {

@@ -2,16 +2,13 @@
 
 use std::sync::Arc;
 
-use crate::audit::{
-    AdmitError, Admitted, Agent, Call, Event, Outcome, OutcomeStatus, Receipt, RefusalReason,
-};
+use crate::audit::{AdmitError, Admitted, Agent, Call, Event, Receipt, RefusalReason};
 use crate::login::Grant;
 use crate::name::ServerName;
 use crate::policy::{self, Decision, Permit, Refusal, Standing};
 use crate::random;
-use crate::upstream::{Along, Answer, UpstreamError};
+use crate::upstream::{Along, UpstreamError};
 use crate::wire::TraceContext;
-use crate::wire::object::Object;
 use crate::wire::{Raw, method};
 use crate::wording::chain;
 
@@ -20,7 +17,7 @@ use super::fault::{Fault, Refused};
 use super::fit::{self, Unfit};
 use super::late::Asked;
 use super::route::{self, Route};
-use super::{Gateway, Host, Server, pins, tasks};
+use super::{Gateway, Host, Server, outcome, pins, tasks};
 
 /// One use on its way.
 pub(super) struct Act<'a> {
@@ -148,6 +145,11 @@ pub(super) struct Going<'a> {
 }
 
 impl Going<'_> {
+    /// What may be sent, and what settles it.
+    pub(super) fn into_parts(self) -> (Admitted, Receipt) {
+        (self.admitted, self.receipt)
+    }
+
     /// For what does not go to the server.
     pub(super) fn into_receipt(self) -> Receipt {
         self.receipt
@@ -280,7 +282,7 @@ impl Gateway {
         let settled = self
             .parts
             .audit
-            .settle(going.receipt, outcome(&answer))
+            .settle(going.receipt, outcome::of(&answer))
             .await;
         if let Err(cause) = settled {
             let why = chain(cause.as_ref());
@@ -374,52 +376,4 @@ fn refused(act: &Act<'_>, refusal: Refusal, shown: bool) -> Refused {
         refusal,
         shown,
     }
-}
-
-fn outcome(answer: &Answer) -> Outcome<'_> {
-    let (status, rpc_error, is_error, response, reason) = match &answer.outcome {
-        Ok(Ok(result)) => {
-            let failed = is_tool_error(result);
-            let status = if failed {
-                OutcomeStatus::Error
-            } else {
-                OutcomeStatus::Success
-            };
-            (status, None, Some(failed), Some(result.get()), None)
-        }
-        Ok(Err(error)) => (
-            OutcomeStatus::Error,
-            rpc_code(error),
-            None,
-            Some(error.get()),
-            None,
-        ),
-        Err(error) => {
-            let unknown = error.may_have_run();
-            let status = if unknown {
-                OutcomeStatus::Unknown
-            } else {
-                OutcomeStatus::Error
-            };
-            (status, None, None, None, Some(chain(error).into()))
-        }
-    };
-    Outcome {
-        status,
-        http_status: answer.http_status,
-        rpc_error,
-        is_error,
-        response,
-        reason,
-        bytes_out: answer.bytes_out,
-    }
-}
-
-fn is_tool_error(result: &Raw) -> bool {
-    let object = Object::of(result, &[]);
-    object.is_ok_and(|object| object.get("isError").is_some_and(|it| it.get() == "true"))
-}
-
-fn rpc_code(error: &Raw) -> Option<i32> {
-    Object::of(error, &[]).ok()?.get("code")?.get().parse().ok()
 }

@@ -16,7 +16,7 @@ use super::fault::Fault;
 use super::fit::{self, Unfit};
 use super::host::NoAnswer;
 use super::route::{Route, What};
-use super::{Gateway, Host, Server};
+use super::{Gateway, Host, Server, outcome};
 
 /// A question that may be asked, and is on record.
 #[derive(Debug)]
@@ -85,7 +85,7 @@ impl Gateway {
     pub(super) async fn settle_passed_on(&self, allowed: Allowed) -> Result<(), NoAnswer> {
         let outcome = Outcome {
             reason: Some("passed on to the host, which answers with its next request".into()),
-            ..blank(OutcomeStatus::Success)
+            ..outcome::blank(OutcomeStatus::Success)
         };
         self.write(allowed, outcome).await
     }
@@ -162,7 +162,7 @@ impl Gateway {
         let outcome = Outcome {
             response,
             reason,
-            ..blank(status)
+            ..outcome::blank(status)
         };
         self.write(allowed, outcome).await
     }
@@ -182,18 +182,6 @@ pub(super) fn usable(answer: Raw) -> Result<Raw, NoAnswer> {
         Ok(answer)
     } else {
         Err(NoAnswer::Unusable)
-    }
-}
-
-fn blank<'a>(status: OutcomeStatus) -> Outcome<'a> {
-    Outcome {
-        status,
-        http_status: None,
-        rpc_error: None,
-        is_error: None,
-        response: None,
-        reason: None,
-        bytes_out: 0,
     }
 }
 

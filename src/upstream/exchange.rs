@@ -9,13 +9,15 @@ use http::{Method, StatusCode};
 use reqwest::Response;
 
 use super::body::{self, Events};
+use super::deadline::Deadline;
 use super::fault::{BadAnswer, Broken, ConnectFault, Said, UpstreamError};
 use super::head::{self, Kind, Repeated, Trace};
 use super::link::Link;
 use super::scrub::Scrubber;
 use super::{Asides, Inner, frame};
+use crate::audit::Call;
 use crate::login::Grant;
-use crate::wire::{Message, Raw, Response as Reply, code, method};
+use crate::wire::{Message, Raw, Response as Reply, code, method, stateless};
 
 /// How long a message that nobody waits for may take.
 const ASIDE: Duration = Duration::from_secs(2);
@@ -264,6 +266,25 @@ impl Inner {
                 UpstreamError::Interrupted(Some(Broken::of(&error)))
             }
         })
+    }
+
+    /// Sends a notification of a host, in the words of the server's revision.
+    pub(super) async fn tell_of(
+        self: &Arc<Self>,
+        call: &Call,
+        grant: &Arc<Grant>,
+    ) -> Result<(), UpstreamError> {
+        let deadline = Deadline::after(self.config.call_timeout);
+        let who = self.standing(Some(Arc::clone(grant))).await?;
+        let link = self.link(who.as_ref(), deadline).await?;
+        let params = if link.is_alone() {
+            stateless::on_terms(&call.params, self.abilities().as_raw(), None)
+        } else {
+            call.params.clone()
+        };
+        let body = frame::notification(&call.method, Some(params.get()));
+        let telling = self.tell(&link, who.as_ref(), body);
+        deadline.bound(telling).await
     }
 
     /// Sends a message that has no answer, and waits until the server has taken it.

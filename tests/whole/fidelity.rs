@@ -130,3 +130,56 @@ async fn a_change_of_which_no_server_tells_is_seen_by_a_host_that_goes_on_listin
     }
     panic!("the list stays as it was");
 }
+
+/// What a server has heard, once there is something.
+async fn heard(host: &mut Host, params: Value) -> Value {
+    for _ in 0..1000 {
+        let heard = host.result("odd/heard", params.clone()).await;
+        if heard["heard"] != json!([]) {
+            return heard["heard"].clone();
+        }
+    }
+    panic!("nothing is heard");
+}
+
+#[tokio::test]
+async fn a_notification_that_nobody_knows_goes_where_it_can_only_be_meant_for() {
+    let (world, _provider, mut host) = world(&["only"]).await;
+    host.initialize("2025-11-25").await;
+    host.tools().await;
+    host.write(r#"{"jsonrpc":"2.0","method":"notifications/odd","params":{"odd":[1,{"a":null}]}}"#)
+        .await;
+    let told = heard(&mut host, json!({})).await;
+    let expected = json!([{
+        "method": "notifications/odd",
+        "params": {"odd": [1, {"a": null}]},
+        "terms": "2026-07-28",
+    }]);
+    assert_eq!(told, expected);
+    host.close().await;
+    let output = world.run(&["audit", "list", "--all", "--json"]).await;
+    let text = String::from_utf8(output.stdout).expect("UTF-8");
+    let records: Vec<&str> = text
+        .lines()
+        .filter(|line| line.contains(r#""method":"notifications/odd""#))
+        .collect();
+    assert_eq!(records.len(), 2, "{text}");
+
+    let (_world, _provider, mut host) = self::world(&["left", "right"]).await;
+    host.initialize("2025-11-25").await;
+    host.tools_with("right__start").await;
+    host.write(r#"{"jsonrpc":"2.0","method":"notifications/nobodys"}"#)
+        .await;
+    host.write(
+        r#"{"jsonrpc":"2.0","method":"notifications/odd","params":{"name":"right__start"}}"#,
+    )
+    .await;
+    let told = heard(&mut host, json!({"name": "right__start"})).await;
+    assert_eq!(told.as_array().map(Vec::len), Some(1), "{told}");
+    assert_eq!(told[0]["params"], json!({"name": "start"}));
+    let left = host
+        .result("odd/heard", json!({"name": "left__start"}))
+        .await;
+    assert_eq!(left["heard"], json!([]));
+    host.close().await;
+}

@@ -7,6 +7,7 @@ import { createServer } from 'node:http';
 
 const name = process.argv[2] ?? 'plain';
 let header = 'First';
+const heard = [];
 
 const tools = () => [
   { name: 'start', inputSchema: { type: 'object' } },
@@ -39,6 +40,7 @@ const methods = {
   'tasks/get': ({ taskId }, heads) => (heads['mcp-name'] === taskId && taskId === 'task:1'
     ? { taskId, status: 'completed', result: { content: [{ type: 'text', text: name }] } }
     : fail(-32602, 'no such task')),
+  'odd/heard': () => ({ heard }),
   'odd/method': (params) => ({ echoed: params.odd ?? null, by: name }),
 };
 
@@ -47,6 +49,11 @@ const server = createServer(async (request, response) => {
   const chunks = [];
   for await (const chunk of request) chunks.push(chunk);
   const { id, method, params } = JSON.parse(Buffer.concat(chunks));
+  if (id === undefined) {
+    const { _meta: terms, ...rest } = params ?? {};
+    heard.push({ method, params: rest, terms: terms?.['io.modelcontextprotocol/protocolVersion'] });
+    return response.writeHead(202).end();
+  }
   const answer = methods[method]?.(params, request.headers) ?? fail(-32601, 'unknown method', 404);
   const { error } = answer;
   const outcome = error ? { error } : { result: { resultType: 'complete', ...answer } };
