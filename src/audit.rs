@@ -38,6 +38,7 @@ pub mod redact;
 pub mod schema;
 mod scribe;
 mod slot;
+pub mod spool;
 mod store;
 pub mod tree;
 pub mod verify;
