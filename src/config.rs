@@ -10,6 +10,7 @@ mod load;
 mod near;
 mod servers;
 mod shown;
+mod sinks;
 mod values;
 
 use std::fmt;
@@ -24,6 +25,7 @@ pub use environment::Environment;
 pub use error::{ConfigError, Place, Problem};
 pub use file::{FileError, Trust, read_document};
 pub use load::load;
+pub use sinks::{Receiver, SinkAuth, SinkConfig, SinkWay};
 
 /// Everything that can be set, ready to use.
 #[derive(Debug, Clone)]
@@ -210,6 +212,8 @@ pub struct AuditConfig {
     pub durability: Durability,
     /// Keys whose values are redacted, besides the built-in ones.
     pub redact_keys: Vec<Box<str>>,
+    /// Where records are sent, the administrator's places first.
+    pub sinks: Vec<SinkConfig>,
 }
 
 /// What a committed record survives.

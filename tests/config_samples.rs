@@ -49,7 +49,8 @@ fn assert_loads(text: &str) {
     let defaults = fs::read_to_string(&paths.config_file).unwrap();
     let kept = |line: &&str| {
         let key = line.split('=').next().unwrap_or_default().trim();
-        line.starts_with('[') || ["issuer", "client_id", "name", "url", "scopes"].contains(&key)
+        line.starts_with('[')
+            || ["issuer", "client_id", "name", "kind", "url", "scopes"].contains(&key)
     };
     let short: Vec<&str> = defaults.lines().filter(kept).collect();
     fs::write(&paths.config_file, short.join("\n")).unwrap();

@@ -8,7 +8,8 @@ use super::error::ConfigError;
 use super::file::{Owners, Trust};
 use super::layers::Section;
 use super::{
-    AuditConfig, Config, Durability, NetworkConfig, Source, ToolsConfig, identity, servers, values,
+    AuditConfig, Config, Durability, NetworkConfig, Source, ToolsConfig, identity, servers, sinks,
+    values,
 };
 use crate::bounds::LINE;
 use crate::paths::Paths;
@@ -159,10 +160,12 @@ fn audit(mut table: Section<'_>, report: &mut Report) -> AuditConfig {
         values::word(value, report, &DURABILITY)
     });
     let redact_keys = table.or("redact_keys", Vec::new(), report, values::texts);
+    let sinks = sinks::read(table.values("sink"), report);
     table.finish(report);
     AuditConfig {
         durability,
         redact_keys,
+        sinks,
     }
 }
 

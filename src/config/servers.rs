@@ -92,7 +92,7 @@ fn one<'d>(entry: Value<'d>, report: &mut Report) -> Option<(ServerConfig, Value
     Some((server, name_at?))
 }
 
-fn name(value: Value<'_>, report: &mut Report) -> Option<Named> {
+pub(super) fn name(value: Value<'_>, report: &mut Report) -> Option<Named> {
     let text = values::text(value, report)?;
     match ServerName::parse(&text) {
         Ok(name) => Some(Named(name)),
@@ -100,7 +100,7 @@ fn name(value: Value<'_>, report: &mut Report) -> Option<Named> {
     }
 }
 
-struct Named(ServerName);
+pub(super) struct Named(pub(super) ServerName);
 
 impl super::shown::Shown for Named {
     fn shown(&self) -> String {
@@ -109,7 +109,7 @@ impl super::shown::Shown for Named {
 }
 
 /// As it is written, and as it is understood.
-struct Address((Box<str>, url::Url));
+pub(super) struct Address(pub(super) (Box<str>, url::Url));
 
 impl super::shown::Shown for Address {
     fn shown(&self) -> String {

@@ -1,0 +1,191 @@
+//! `[[audit.sink]]`: where records are sent.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use toml::de::DeValue;
+use url::Url;
+
+use super::document::{Report, Value};
+use super::layers::{Part, Section};
+use super::servers::{Address, Named, name};
+use super::shown::Shown;
+use super::values;
+use crate::name::ServerName;
+
+/// A place that gets every record.
+#[derive(Debug, Clone)]
+pub struct SinkConfig {
+    /// Its name here; cursors and secrets are kept under it.
+    pub name: ServerName,
+    /// The way there.
+    pub way: SinkWay,
+}
+
+/// How records get there.
+#[derive(Debug, Clone)]
+pub enum SinkWay {
+    /// OTLP over HTTP: a collector, or whatever speaks its protocol.
+    Otlp(Receiver),
+    /// Splunk's HTTP Event Collector.
+    Splunk(Receiver),
+    /// Files in a directory, which something else carries off.
+    Directory(PathBuf),
+}
+
+/// Something that listens.
+#[derive(Debug, Clone)]
+pub struct Receiver {
+    /// Where; https, or http on loopback.
+    pub url: Url,
+    /// How this program shows that it may.
+    pub auth: SinkAuth,
+    /// How long it may take to answer.
+    pub timeout: Duration,
+}
+
+/// How a receiver knows the sender.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum SinkAuth {
+    /// Not at all.
+    None,
+    /// By an access token of the person who is signed in.
+    Sso {
+        /// For whom the token is.
+        audience: Box<str>,
+        /// What it has to allow.
+        scopes: Vec<Box<str>>,
+    },
+    /// By a header whose value is in the keychain (`chaperone sync secret`).
+    Header(Box<str>),
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Otlp,
+    Splunk,
+    Directory,
+}
+
+const KINDS: [(&str, Kind); 3] = [
+    ("otlp", Kind::Otlp),
+    ("splunk", Kind::Splunk),
+    ("directory", Kind::Directory),
+];
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Auth {
+    None,
+    Sso,
+    Header,
+}
+
+const AUTH: [(&str, Auth); 3] = [
+    ("none", Auth::None),
+    ("sso", Auth::Sso),
+    ("header", Auth::Header),
+];
+
+impl Shown for Kind {
+    fn shown(&self) -> String {
+        word(&KINDS, self)
+    }
+}
+
+impl Shown for Auth {
+    fn shown(&self) -> String {
+        word(&AUTH, self)
+    }
+}
+
+fn word<T: PartialEq>(words: &[(&str, T)], value: &T) -> String {
+    let found = words.iter().find(|(_, known)| known == value);
+    let found = found.map_or("", |(word, _)| *word);
+    format!("\"{found}\"")
+}
+
+/// Reads the sinks of all files. All of them count: a user may send his records to more places, and
+/// cannot keep them from the administrator's.
+pub(super) fn read(files: Vec<Value<'_>>, report: &mut Report) -> Vec<SinkConfig> {
+    let mut sinks: Vec<SinkConfig> = Vec::new();
+    for file in files {
+        let Some(entries) = file.elements() else {
+            file.expected::<()>(report, "tables, [[audit.sink]]");
+            continue;
+        };
+        for entry in entries {
+            let Some((sink, name_at)) = one(entry, report) else {
+                continue;
+            };
+            let name = &sink.name;
+            if sinks.iter().any(|known| known.name == *name) {
+                name_at.refuse::<()>(report, &format!("there are two sinks named '{name}'"));
+            } else {
+                sinks.push(sink);
+            }
+        }
+    }
+    sinks
+}
+
+fn one<'d>(entry: Value<'d>, report: &mut Report) -> Option<(SinkConfig, Value<'d>)> {
+    let DeValue::Table(table) = entry.get() else {
+        return entry.expected(report, "a table, [[audit.sink]]");
+    };
+    let part = Part {
+        document: entry.document,
+        table,
+        at: entry.span().start,
+    };
+    let known_as = table.get("name").and_then(|name| name.get_ref().as_str());
+    let title = format!("audit.sink.{}", known_as.unwrap_or("?").escape_debug());
+    let mut section = Section::new(title, vec![part]);
+    let name_at = section.values("name").into_iter().next();
+    let name = section.required("name", report, name);
+    let kind = section.required("kind", report, |value, report| {
+        values::word(value, report, &KINDS)
+    });
+    let way = match kind {
+        Some(Kind::Otlp) => receiver(&mut section, Auth::Sso, report).map(SinkWay::Otlp),
+        Some(Kind::Splunk) => receiver(&mut section, Auth::Header, report).map(SinkWay::Splunk),
+        Some(Kind::Directory) => {
+            let path = section.required("path", report, values::file);
+            path.map(SinkWay::Directory)
+        }
+        // What else it needs depends on it.
+        None => return None,
+    };
+    section.finish(report);
+    let Named(name) = name?;
+    Some((SinkConfig { name, way: way? }, name_at?))
+}
+
+fn receiver(section: &mut Section<'_>, usual: Auth, report: &mut Report) -> Option<Receiver> {
+    let address = section.required("url", report, |value, report| {
+        values::safe_url(value, report).map(Address)
+    });
+    let auth = section.or("auth", usual, report, |value, report| {
+        values::word(value, report, &AUTH)
+    });
+    let usual = Duration::from_secs(30);
+    let timeout = section.or("timeout", usual, report, values::duration);
+    let as_written = address.as_ref().map(|Address((text, _))| text.clone());
+    let auth = match auth {
+        Auth::None => SinkAuth::None,
+        Auth::Sso => SinkAuth::Sso {
+            audience: section.or(
+                "audience",
+                as_written.unwrap_or_default(),
+                report,
+                values::text,
+            ),
+            scopes: section.or("scopes", Vec::new(), report, values::texts),
+        },
+        Auth::Header => {
+            let usual = "Authorization".into();
+            SinkAuth::Header(section.or("header", usual, report, values::text))
+        }
+    };
+    let Address((_, url)) = address?;
+    Some(Receiver { url, auth, timeout })
+}
