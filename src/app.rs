@@ -15,6 +15,7 @@ use crate::login::{BeginSession, Session};
 use crate::paths::Paths;
 use crate::principal::Identity;
 use crate::stop::Tasks;
+use crate::sync::{self, Courier};
 use crate::upstream::{Eras, Http, HttpSetupError, Upstream};
 use crate::wording::chain;
 
@@ -31,6 +32,8 @@ pub struct App {
     pub audit: Audit,
     /// Hosts and commands come through here.
     pub gateway: Gateway,
+    /// Sends the record elsewhere.
+    pub sync: Courier,
     /// Secrets of this account and data directory.
     pub keychain: Arc<OsKeychain>,
 }
@@ -76,27 +79,46 @@ impl App {
         let servers = settings
             .map(|config| config.servers.as_slice())
             .unwrap_or_default();
+        let sinks = settings.map(|config| config.audit.sinks.as_slice());
+        let sinks = sinks.unwrap_or_default();
         let session = Session::new(
             settings.and_then(|config| config.identity.clone()),
             &settings
                 .map(|config| config.network.clone())
                 .unwrap_or_default(),
-            audiences(servers).collect(),
+            audiences(servers).chain(sync::audiences(sinks)).collect(),
             &paths,
             clock,
             tasks,
             secrets,
         );
         let session = session.recording(recorder(&audit));
-        let (config, gateway) = gateway(config, &session, &audit, &paths, tasks);
+        let sync = Courier::new(sync::Setup {
+            sinks: sinks.to_vec(),
+            paths: paths.clone(),
+            audit: audit.clone(),
+            session: session.clone(),
+            http: settings.and_then(|config| Http::new(&config.network).ok()),
+            secrets: keychain.clone(),
+            clock: Arc::new(SystemClock::new()),
+            tasks: tasks.clone(),
+        });
+        let (config, gateway) = gateway(config, &session, &audit, &sync, &paths, tasks);
         Self {
             paths,
             config,
             session,
             audit,
             gateway,
+            sync,
             keychain,
         }
+    }
+
+    /// Where secrets are kept.
+    #[must_use]
+    pub fn secrets(&self) -> &dyn SecretStore {
+        &*self.keychain
     }
 }
 
@@ -113,6 +135,7 @@ fn gateway(
     config: Result<Config, ConfigError>,
     session: &Session,
     audit: &Audit,
+    sync: &Courier,
     paths: &Paths,
     tasks: &Tasks,
 ) -> (Result<Config, Unusable>, Gateway) {
@@ -148,6 +171,7 @@ fn gateway(
         notices,
         session: session.clone(),
         audit: audit.clone(),
+        sync: sync.clone(),
         policy: settings.map(|config| (config.policy_file.clone(), config.policy_trust)),
         scope_names: identity
             .map(|identity| identity.scope_names.clone())

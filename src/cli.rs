@@ -16,6 +16,7 @@ mod pins;
 mod policy;
 mod report;
 mod serve;
+mod sync;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -89,6 +90,8 @@ enum Command {
     Policy(policy::PolicyArgs),
     /// Look at the record of calls, or verify it
     Audit(audit::AuditArgs),
+    /// Say how far records have been sent elsewhere, or send them now
+    Sync(sync::SyncArgs),
     /// Look at the settings
     Config(config::ConfigArgs),
     /// Print completions for a shell
@@ -154,6 +157,9 @@ fn run(cli: Cli, console: &mut Console) -> Result<u8, Failure> {
         }
         Some(Command::Policy(args)) => {
             within(paths, async |app| policy::run(&args, app, console).await)
+        }
+        Some(Command::Sync(args)) => {
+            within(paths, async |app| sync::run(&args, app, console).await)
         }
         Some(Command::Audit(args)) => {
             within(paths, async |app| audit::command(&args, app, console))

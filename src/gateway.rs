@@ -43,6 +43,7 @@ use crate::login::{Audience, Session, Snapshot};
 use crate::name::ServerName;
 use crate::paths::Paths;
 use crate::stop::Tasks;
+use crate::sync::Courier;
 use crate::upstream::{Along, Notice, Upstream};
 use crate::wire::{Object, Raw, method};
 use crate::wording::chain;
@@ -72,6 +73,8 @@ pub struct Setup {
     pub session: Session,
     /// The record.
     pub audit: Audit,
+    /// Whatever sends the record elsewhere.
+    pub sync: Courier,
     /// The policy document.
     pub policy: Option<(PathBuf, Trust)>,
     /// The company's names of the scopes.
@@ -97,6 +100,7 @@ struct Parts {
     servers: Vec<Server>,
     session: Session,
     audit: Audit,
+    sync: Courier,
     rules: rules::Rules,
     pinning: pins::Pinning,
     catalog: Mutex<Catalog>,
@@ -155,6 +159,7 @@ impl Gateway {
                 .collect(),
             session: setup.session,
             audit: setup.audit,
+            sync: setup.sync,
             rules: rules::Rules::new(setup.policy, setup.scope_names),
             hosts: Mutex::default(),
             level: Mutex::default(),

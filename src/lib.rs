@@ -26,6 +26,8 @@ pub mod front;
 
 pub mod gateway;
 
+pub mod sync;
+
 pub mod catalog;
 
 pub mod policy;

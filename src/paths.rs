@@ -59,6 +59,12 @@ impl Paths {
         self.data_dir.join("servers")
     }
 
+    /// The directory of what is known of sending records.
+    #[must_use]
+    pub fn sync_dir(&self) -> PathBuf {
+        self.data_dir.join("sync")
+    }
+
     /// The definitions of tools that have been accepted.
     #[must_use]
     pub fn pins_file(&self) -> PathBuf {

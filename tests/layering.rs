@@ -7,8 +7,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// From top to bottom, as `lib.rs` has them; each may use those below it.
-const ORDER: [&str; 10] = [
-    "cli", "app", "front", "gateway", "catalog", "policy", "limits", "audit", "upstream", "login",
+const ORDER: [&str; 11] = [
+    "cli", "app", "front", "gateway", "sync", "catalog", "policy", "limits", "audit", "upstream",
+    "login",
 ];
 
 /// Leaves that all may use, and that use leaves only.

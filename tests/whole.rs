@@ -39,6 +39,10 @@ mod fidelity;
 mod pins;
 
 #[cfg(test)]
+#[path = "whole/sync.rs"]
+mod sync;
+
+#[cfg(test)]
 #[path = "whole/strange.rs"]
 mod strange;
 

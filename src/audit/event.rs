@@ -115,6 +115,17 @@ pub enum Event {
         /// Which, with their digests.
         which: Box<str>,
     },
+    /// Nothing has happened; the log goes on.
+    Heartbeat,
+    /// A receiver takes the records around this one, and not this one.
+    Quarantined {
+        /// The sink.
+        sink: Box<str>,
+        /// The record's number.
+        seq: u64,
+        /// What the receiver says.
+        why: Box<str>,
+    },
     /// A host began a session.
     Started {
         /// Which host.

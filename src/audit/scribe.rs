@@ -194,6 +194,20 @@ impl Scribe {
                 };
                 fields.draft(&self.device)
             }
+            Event::Heartbeat => Fields {
+                kind: "heartbeat",
+                ..Fields::default()
+            }
+            .draft(&self.device),
+            Event::Quarantined { sink, seq, why } => {
+                let reason = format!("{sink} does not take record {seq}: {why}");
+                let fields = Fields {
+                    kind: "sync_quarantined",
+                    reason: Some(&self.redactor.text(&reason)),
+                    ..Fields::default()
+                };
+                fields.draft(&self.device)
+            }
             Event::Started { agent } => self.agent("started", agent),
             Event::Stopped { agent } => self.agent("stopped", agent),
         }

@@ -32,6 +32,7 @@ async fn serve(paths: Paths) {
             let app = tasks.blocking(move || App::open(paths, &theirs)).await;
             if let Ok(config) = &app.config {
                 limit.set(config.tools.line_limit);
+                app.sync.start();
             }
             app.gateway
         }

@@ -14,6 +14,7 @@ use crate::config::{Durability, ServerAuth};
 use crate::login::{Keeping, NoGrant, SignedIn};
 use crate::name::ServerName;
 use crate::policy::{Decision, Target};
+use crate::sync::Lag;
 use crate::upstream::Health;
 use crate::wording::chain;
 
@@ -158,6 +159,8 @@ pub struct AuditReport {
     pub key: Option<&'static str>,
     /// Why nothing can be recorded, if so.
     pub problem: Option<Box<str>>,
+    /// How far records have been sent.
+    pub sinks: Vec<Lag>,
 }
 
 impl Gateway {
@@ -313,6 +316,8 @@ impl Gateway {
             problem,
             ..
         } = self.parts.audit.state().await;
+        let sync = self.parts.sync.clone();
+        let sinks = self.parts.tasks.blocking(move || sync.lags()).await;
         AuditReport {
             file: path.display().to_string().into(),
             durability: match durability {
@@ -325,6 +330,7 @@ impl Gateway {
                 KeyPlace::File => "file",
             }),
             problem: problem.map(|problem| chain(problem.as_ref()).into()),
+            sinks,
         }
     }
 }

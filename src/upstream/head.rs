@@ -194,7 +194,7 @@ pub(super) fn kind(head: &HeaderMap) -> Kind {
 
 /// `Retry-After` in seconds; its form with a date is not read, because it would need the server's
 /// clock to be right.
-pub(super) fn retry_after(head: &HeaderMap) -> Option<Duration> {
+pub(crate) fn retry_after(head: &HeaderMap) -> Option<Duration> {
     let text = head.get(RETRY_AFTER)?.to_str().ok()?;
     let seconds = text.trim().parse().ok()?;
     Some(Duration::from_secs(seconds).min(LONGEST_WAIT))

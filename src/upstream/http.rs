@@ -98,7 +98,21 @@ impl Http {
         server: &ServerConfig,
         tasks: &Tasks,
     ) -> Result<Client, ClientError> {
-        let way = Way::to(server);
+        self.client_for(&server.url, server.connect_timeout, tasks)
+            .await
+    }
+
+    /// The client for an address: the same proxies, authorities and rules of redirection.
+    ///
+    /// # Errors
+    /// When it cannot be set up.
+    pub async fn client_for(
+        &self,
+        url: &Url,
+        connect_timeout: Duration,
+        tasks: &Tasks,
+    ) -> Result<Client, ClientError> {
+        let way = Way::to(url, connect_timeout);
         if let Some(client) = self.made(way) {
             return Ok(client);
         }
@@ -115,11 +129,11 @@ impl Http {
 }
 
 impl Way {
-    fn to(server: &ServerConfig) -> Self {
-        if server.url.scheme() == "http" && is_loopback(&server.url) {
-            Self::Loopback(server.connect_timeout)
+    fn to(url: &Url, connect_timeout: Duration) -> Self {
+        if url.scheme() == "http" && is_loopback(url) {
+            Self::Loopback(connect_timeout)
         } else {
-            Self::Secure(server.connect_timeout)
+            Self::Secure(connect_timeout)
         }
     }
 }

@@ -2,6 +2,8 @@
 
 use std::fmt::{self, Display, Formatter};
 
+use crate::sync::Lag;
+
 use super::{AuditReport, Person, PolicyReport, Report, ServerReport};
 
 impl Display for Report {
@@ -119,10 +121,24 @@ impl Display for AuditReport {
             self.records, self.durability
         )?;
         match self.key {
-            Some(key) => writeln!(f, ", signed with a key in the {}", place(key)),
-            None => writeln!(f),
+            Some(key) => writeln!(f, ", signed with a key in the {}", place(key))?,
+            None => writeln!(f)?,
         }
+        self.sinks.iter().try_for_each(|lag| sent(f, lag))
     }
+}
+
+fn sent(f: &mut Formatter<'_>, lag: &Lag) -> fmt::Result {
+    write!(f, "  sent to {}: {} records", lag.sink, lag.sent)?;
+    match (lag.waiting, &lag.waiting_since) {
+        (0, _) => {}
+        (waiting, Some(since)) => write!(f, ", {waiting} wait since {since}")?,
+        (waiting, None) => write!(f, ", {waiting} wait")?,
+    }
+    if let Some(problem) = &lag.problem {
+        write!(f, ": {}", clean(problem))?;
+    }
+    writeln!(f)
 }
 
 fn place(key: &str) -> &'static str {

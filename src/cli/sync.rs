@@ -1,0 +1,180 @@
+//! `chaperone sync`: where records are sent, how far each place is, and sending them now.
+
+use std::fmt::Write as _;
+use std::io::Read as _;
+use std::time::Duration;
+
+use clap::{Args, Subcommand};
+
+use super::console::Console;
+use super::failure::{Failure, exit};
+use crate::app::App;
+use crate::config::{SinkAuth, SinkConfig, SinkWay};
+use crate::sync::{Courier, Ended, Lag, Progress, secret_field};
+use crate::wording::{chain, terminal_safe};
+
+/// The longest value of a header that is kept, in bytes.
+const SECRET: u64 = 16 << 10;
+/// How long another process that sends is waited for.
+const ELSEWHERE: Duration = Duration::from_secs(60);
+/// How often it is looked at meanwhile.
+const LOOK: Duration = Duration::from_millis(500);
+
+/// Say how far records have been sent, or send them now.
+#[derive(Debug, Args)]
+#[command(
+    args_conflicts_with_subcommands = true,
+    after_help = "Records are sent while a host runs chaperone, to every [[audit.sink]] of the \
+                  configuration.\n\nExamples:\n  chaperone sync\n  chaperone sync --now\n  \
+                  chaperone sync secret splunk < token.txt"
+)]
+pub struct SyncArgs {
+    #[command(subcommand)]
+    command: Option<SyncCommand>,
+    /// Send what waits, and wait until it has been taken.
+    #[arg(long)]
+    now: bool,
+    /// One JSON object per sink.
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Debug, Subcommand)]
+enum SyncCommand {
+    /// Keep the value of a sink's header in the keychain; it is read from standard input
+    #[command(after_help = "Example:\n  chaperone sync secret splunk < token.txt")]
+    Secret {
+        /// The sink.
+        sink: Box<str>,
+        /// Forget it instead.
+        #[arg(long)]
+        forget: bool,
+    },
+}
+
+/// Runs the command.
+pub async fn run(args: &SyncArgs, app: &App, console: &mut Console) -> Result<u8, Failure> {
+    app.config.as_ref()?;
+    if let Some(SyncCommand::Secret { sink, forget }) = &args.command {
+        return secret(sink, *forget, app, console);
+    }
+    if app.sync.sinks().is_empty() {
+        let text = "records are sent nowhere; add an [[audit.sink]] to the configuration";
+        return Err(Failure::new(exit::USAGE, text));
+    }
+    let mut code = exit::DONE;
+    if args.now {
+        for sink in app.sync.sinks() {
+            if let Err(failure) = send(&app.sync, sink, args.json, console).await {
+                console.fail(&failure);
+                code = failure.code;
+            }
+        }
+    }
+    for lag in app.sync.lags() {
+        if args.json {
+            console.json(&lag)?;
+        } else {
+            console.say(&described(&lag))?;
+        }
+    }
+    Ok(code)
+}
+
+async fn send(
+    sync: &Courier,
+    sink: &SinkConfig,
+    quiet: bool,
+    console: &mut Console,
+) -> Result<(), Failure> {
+    let name = sink.name.as_str();
+    let ended = sync
+        .send_now(sink, |Progress { sent, of }| {
+            if !quiet {
+                console.note(&format!("{name}: {sent} of {of}"));
+            }
+        })
+        .await;
+    match ended {
+        Ended::Done => Ok(()),
+        Ended::Failed(why) => Err(unsent(name, &why)),
+        Ended::Elsewhere => elsewhere(sync, name, console).await,
+    }
+}
+
+/// Another process of the account sends; it is watched for a while.
+async fn elsewhere(sync: &Courier, name: &str, console: &mut Console) -> Result<(), Failure> {
+    console.note(&format!("{name}: another chaperone is sending"));
+    let lag = || sync.lags().into_iter().find(|lag| &*lag.sink == name);
+    let end = lag().map_or(0, |lag| lag.sent + lag.waiting);
+    let watching = async {
+        while lag().is_some_and(|lag| lag.sent < end) {
+            tokio::time::sleep(LOOK).await;
+        }
+    };
+    if tokio::time::timeout(ELSEWHERE, watching).await.is_ok() {
+        return Ok(());
+    }
+    let why = lag().and_then(|lag| lag.problem);
+    let why = why.as_deref().unwrap_or("it is still at it");
+    Err(unsent(name, why))
+}
+
+fn unsent(name: &str, why: &str) -> Failure {
+    let text = format!("{name}: records wait, because of this: {why}. None is lost.");
+    Failure::new(exit::UNREACHABLE, text)
+}
+
+fn described(lag: &Lag) -> String {
+    let (name, to) = (terminal_safe(&lag.sink), terminal_safe(&lag.to));
+    let mut text = format!("{name}  {}  {to}\n", lag.kind);
+    // Writing to a string does not fail.
+    let _written = write!(text, "  {} records sent", lag.sent);
+    let _written = match (&lag.waiting_since, lag.waiting) {
+        (_, 0) => write!(text, ", none waits"),
+        (Some(since), waiting) => write!(text, ", {waiting} wait since {since}"),
+        (None, waiting) => write!(text, ", {waiting} wait"),
+    };
+    if let Some(problem) = &lag.problem {
+        let _written = write!(text, "\n  {}", terminal_safe(problem));
+    }
+    text
+}
+
+fn secret(name: &str, forget: bool, app: &App, console: &mut Console) -> Result<u8, Failure> {
+    let mut sinks = app.sync.sinks().iter();
+    let sink = sinks.find(|sink| sink.name.as_str() == name);
+    let sink =
+        sink.ok_or_else(|| Failure::new(exit::USAGE, format!("no sink is called {name:?}")))?;
+    let takes = match &sink.way {
+        SinkWay::Otlp(receiver) | SinkWay::Splunk(receiver) => {
+            matches!(receiver.auth, SinkAuth::Header(_))
+        }
+        SinkWay::Directory(_) => false,
+    };
+    if !takes {
+        let text = format!("the sink {name:?} has no header; set auth = \"header\"");
+        return Err(Failure::new(exit::USAGE, text));
+    }
+    let (secrets, field) = (app.secrets(), secret_field(sink));
+    if forget {
+        secrets
+            .delete(&field)
+            .map_err(|error| Failure::failed(&error))?;
+        console.note("Forgotten.");
+        return Ok(exit::DONE);
+    }
+    let mut text = zeroize::Zeroizing::new(Vec::new());
+    let read = std::io::stdin().take(SECRET + 1).read_to_end(&mut text);
+    read.map_err(|error| Failure::failed(&error))?;
+    let value = text.trim_ascii();
+    let is_long = u64::try_from(text.len()).is_ok_and(|length| length > SECRET);
+    if value.is_empty() || is_long {
+        let text = "standard input holds no value, or one that is too long";
+        return Err(Failure::new(exit::USAGE, text));
+    }
+    let kept = secrets.write(&field, value);
+    kept.map_err(|error| Failure::new(exit::FAILED, chain(&error)))?;
+    console.note("Kept in the keychain.");
+    Ok(exit::DONE)
+}

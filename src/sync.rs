@@ -1,0 +1,110 @@
+//! Sends the log elsewhere: the log is the spool, and a cursor for each sink says how far it has come.
+//!
+//! One process of the account sends, whichever holds the lock; a cursor moves only once the receiver
+//! has taken what came before it. So every record arrives, in order, at least once, and those that
+//! arrive twice have the same `id`. Nothing here writes to the log but the news that a receiver will
+//! not take a record, and the sign of life of an hour in which nothing happened.
+
+mod cursor;
+mod delivery;
+mod directory;
+mod heartbeat;
+mod http;
+mod otlp;
+mod pace;
+mod sender;
+mod splunk;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use crate::audit::Audit;
+use crate::clock::Clock;
+use crate::config::{SinkAuth, SinkConfig, SinkWay};
+use crate::login::keychain::SecretStore;
+use crate::login::{Audience, Session};
+use crate::paths::Paths;
+use crate::stop::Tasks;
+use crate::upstream::Http;
+
+pub use cursor::{Cursor, Lag};
+pub use sender::{Ended, Progress};
+
+/// What sending takes.
+pub struct Setup {
+    /// Where records go.
+    pub sinks: Vec<SinkConfig>,
+    /// Where things lie.
+    pub paths: Paths,
+    /// The log, for its own affairs.
+    pub audit: Audit,
+    /// The person.
+    pub session: Session,
+    /// The way out; none where the settings of the network cannot be used.
+    pub http: Option<Http>,
+    /// Where values of headers are.
+    pub secrets: Arc<dyn SecretStore>,
+    /// Time.
+    pub clock: Arc<dyn Clock>,
+    /// Who waits for what runs beside.
+    pub tasks: Tasks,
+}
+
+/// Whatever sends records; clones share it.
+#[derive(Clone)]
+pub struct Courier(Arc<Setup>);
+
+impl Courier {
+    /// Puts the parts together; nothing is read or sent yet.
+    #[must_use]
+    pub fn new(setup: Setup) -> Self {
+        Self(Arc::new(setup))
+    }
+
+    /// How far each sink has come, from the disk alone.
+    #[must_use]
+    pub fn lags(&self) -> Vec<Lag> {
+        let sinks = self.0.sinks.iter();
+        sinks.map(|sink| Lag::of(&self.0.paths, sink)).collect()
+    }
+
+    /// The sinks.
+    #[must_use]
+    pub fn sinks(&self) -> &[SinkConfig] {
+        &self.0.sinks
+    }
+
+    fn log(&self) -> PathBuf {
+        self.0.paths.audit_db()
+    }
+}
+
+impl std::fmt::Debug for Courier {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Courier").finish_non_exhaustive()
+    }
+}
+
+/// For whom the person's tokens are that sinks ask for.
+pub fn audiences(sinks: &[SinkConfig]) -> impl Iterator<Item = Audience> {
+    sinks.iter().filter_map(|sink| match &sink.way {
+        SinkWay::Otlp(receiver) | SinkWay::Splunk(receiver) => audience(&receiver.auth),
+        SinkWay::Directory(_) => None,
+    })
+}
+
+fn audience(auth: &SinkAuth) -> Option<Audience> {
+    match auth {
+        SinkAuth::Sso { audience, scopes } => Some(Audience {
+            id: audience.clone(),
+            scopes: scopes.clone(),
+        }),
+        SinkAuth::None | SinkAuth::Header(_) => None,
+    }
+}
+
+/// Where a sink's secret is kept.
+#[must_use]
+pub fn secret_field(sink: &SinkConfig) -> String {
+    format!("sink.{}", sink.name)
+}

@@ -1,0 +1,149 @@
+//! How far a sink has come, in a file of its own. A lost file costs a second delivery, never a record.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use crate::audit::spool::{self, Most};
+use crate::clock::Timestamp;
+use crate::config::{SinkConfig, SinkWay};
+use crate::paths::{self, Paths};
+
+/// Grows when the file's shape changes; a file of another version counts as none.
+const VERSION: u32 = 1;
+/// For a look at the first record that waits.
+const ONE: Most = Most {
+    records: 1,
+    bytes: 1,
+};
+
+/// How far a sink has come with one log.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Cursor {
+    version: u32,
+    /// Which log.
+    pub log_id: Box<str>,
+    /// The number of the first record that has not been taken.
+    pub next: u64,
+    /// When the receiver last took something.
+    pub taken: Option<Box<str>>,
+    /// Why it takes nothing now.
+    pub problem: Option<Box<str>>,
+}
+
+impl Cursor {
+    /// The beginning of a log.
+    #[must_use]
+    pub fn start(log_id: &str) -> Self {
+        Self {
+            version: VERSION,
+            log_id: log_id.into(),
+            next: 0,
+            taken: None,
+            problem: None,
+        }
+    }
+
+    /// What was kept of a sink; nothing, where that cannot be read.
+    #[must_use]
+    pub fn load(file: &Path) -> Option<Self> {
+        let cursor: Self = serde_json::from_slice(&std::fs::read(file).ok()?).ok()?;
+        (cursor.version == VERSION).then_some(cursor)
+    }
+
+    /// Keeps it.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub fn store(&self, file: &Path) -> io::Result<()> {
+        paths::replace_private(file, &serde_json::to_vec(self)?)
+    }
+}
+
+/// Where a sink's cursor is.
+pub(super) fn file(paths: &Paths, sink: &SinkConfig) -> PathBuf {
+    paths.sync_dir().join(format!("{}.json", sink.name))
+}
+
+/// How far a sink is behind, for people and scripts.
+#[derive(Debug, Clone, Serialize)]
+pub struct Lag {
+    /// The sink.
+    pub sink: Box<str>,
+    /// `otlp`, `splunk` or `directory`.
+    pub kind: &'static str,
+    /// Where it is.
+    pub to: Box<str>,
+    /// How many records it has taken.
+    pub sent: u64,
+    /// How many wait.
+    pub waiting: u64,
+    /// When the first of them was made.
+    pub waiting_since: Option<Box<str>>,
+    /// When the receiver last took something.
+    pub taken: Option<Box<str>>,
+    /// Why it takes nothing now.
+    pub problem: Option<Box<str>>,
+}
+
+impl Lag {
+    /// How far a sink is, by its cursor and the log.
+    pub(super) fn of(paths: &Paths, sink: &SinkConfig) -> Self {
+        let cursor = Cursor::load(&file(paths, sink));
+        let log = paths.audit_db();
+        let from = cursor.as_ref().map_or(0, |cursor| cursor.next);
+        let batch = spool::next(&log, from, ONE).ok();
+        let batch = match (&cursor, batch) {
+            // Another log than the one it speaks of.
+            (Some(cursor), Some(batch)) if cursor.log_id != batch.log_id => {
+                spool::next(&log, 0, ONE).ok()
+            }
+            (_, batch) => batch,
+        };
+        let cursor = cursor.filter(|cursor| {
+            let same = |batch: &spool::Batch| batch.log_id == cursor.log_id;
+            batch.as_ref().is_none_or(same)
+        });
+        let sent = cursor.as_ref().map_or(0, |cursor| cursor.next);
+        let size = batch.as_ref().map_or(0, |batch| batch.size);
+        let first = batch.as_ref().and_then(|batch| batch.records.first());
+        Self {
+            sink: sink.name.as_str().into(),
+            kind: kind(sink),
+            to: place(sink),
+            sent,
+            waiting: size.saturating_sub(sent),
+            waiting_since: first.and_then(|record| made(&record.json)),
+            taken: cursor.as_ref().and_then(|cursor| cursor.taken.clone()),
+            problem: cursor.and_then(|cursor| cursor.problem),
+        }
+    }
+}
+
+/// When a record was made, as it is written there.
+pub(super) fn made(json: &str) -> Option<Box<str>> {
+    #[derive(Deserialize)]
+    struct Made {
+        timestamp: Box<str>,
+    }
+    let made: Made = serde_json::from_str(json).ok()?;
+    Timestamp::parse(&made.timestamp).ok()?;
+    Some(made.timestamp)
+}
+
+fn kind(sink: &SinkConfig) -> &'static str {
+    match sink.way {
+        SinkWay::Otlp(_) => "otlp",
+        SinkWay::Splunk(_) => "splunk",
+        SinkWay::Directory(_) => "directory",
+    }
+}
+
+fn place(sink: &SinkConfig) -> Box<str> {
+    match &sink.way {
+        SinkWay::Otlp(receiver) | SinkWay::Splunk(receiver) => receiver.url.as_str().into(),
+        SinkWay::Directory(path) => path.display().to_string().into(),
+    }
+}

@@ -1,0 +1,165 @@
+//! A request to a receiver: what is common to all that listen on HTTP.
+
+use std::io::Write as _;
+use std::time::Duration;
+
+use bytes::Bytes;
+use flate2::Compression;
+use flate2::write::GzEncoder;
+use http::header::{AUTHORIZATION, CONTENT_ENCODING, CONTENT_TYPE, HeaderName, HeaderValue};
+use http::{HeaderMap, StatusCode};
+
+use super::delivery::Delivery;
+use super::{Courier, audience, secret_field};
+use crate::audit::spool::Batch;
+use crate::config::{Receiver, SinkAuth, SinkConfig};
+use crate::upstream::head::retry_after;
+use crate::wording::{chain, visible};
+
+/// The most that is read of an answer, in bytes.
+const ANSWER: usize = 64 << 10;
+/// How much of an answer is repeated, in characters.
+const EXCERPT: usize = 200;
+/// How long a connection may take.
+const CONNECT: Duration = Duration::from_secs(10);
+
+/// What one kind of receiver speaks.
+pub(super) struct Dialect {
+    pub(super) content_type: &'static str,
+    /// What stands before a secret that is kept alone.
+    pub(super) scheme: &'static str,
+    pub(super) packed: bool,
+    pub(super) request: fn(&Batch) -> Vec<u8>,
+    /// What a body of status 200 says.
+    pub(super) judge: fn(&[u8]) -> Delivery,
+}
+
+/// Sends a batch and waits for the answer.
+pub(super) async fn deliver(
+    sync: &Courier,
+    sink: &SinkConfig,
+    receiver: &Receiver,
+    dialect: &Dialect,
+    batch: &Batch,
+) -> Delivery {
+    let sending = send(sync, sink, receiver, dialect, batch);
+    match tokio::time::timeout(receiver.timeout, sending).await {
+        Ok(Ok(delivery) | Err(delivery)) => delivery,
+        Err(_late) => Delivery::later("it did not answer in time"),
+    }
+}
+
+async fn send(
+    sync: &Courier,
+    sink: &SinkConfig,
+    receiver: &Receiver,
+    dialect: &Dialect,
+    batch: &Batch,
+) -> Result<Delivery, Delivery> {
+    let Some(http) = &sync.0.http else {
+        return Err(Delivery::later(
+            "the settings of the network cannot be used",
+        ));
+    };
+    let mut head = HeaderMap::new();
+    head.insert(CONTENT_TYPE, HeaderValue::from_static(dialect.content_type));
+    if let Some((name, value)) = credentials(sync, sink, receiver, dialect).await? {
+        head.insert(name, value);
+    }
+    let mut body = (dialect.request)(batch);
+    if dialect.packed {
+        body = packed(&body).map_err(|error| Delivery::later(chain(&error)))?;
+        head.insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
+    }
+    let client = http.client_for(&receiver.url, CONNECT, &sync.0.tasks).await;
+    let client = client.map_err(|error| Delivery::later(chain(&error)))?;
+    let request = client.post(receiver.url.clone()).headers(head).body(body);
+    let answer = request.send().await;
+    let mut answer = answer.map_err(|error| Delivery::later(chain(&error.without_url())))?;
+    let (status, wait) = (answer.status(), retry_after(answer.headers()));
+    let mut text = Vec::new();
+    while let Ok(Some(chunk)) = answer.chunk().await {
+        text.extend_from_slice(&chunk);
+        if text.len() > ANSWER {
+            break;
+        }
+    }
+    Ok(judge(status, wait, &Bytes::from(text), dialect))
+}
+
+/// What a status means. Only what says that the records themselves are bad is a refusal: everything
+/// else may be mended at the receiver, and until then nothing is passed over.
+fn judge(
+    status: StatusCode,
+    after: Option<Duration>,
+    answer: &Bytes,
+    dialect: &Dialect,
+) -> Delivery {
+    let said = String::from_utf8_lossy(answer);
+    let said: String = said.trim().chars().take(EXCERPT).map(visible).collect();
+    match status.as_u16() {
+        200..=299 => (dialect.judge)(answer),
+        400 | 413 | 422 => Delivery::Refused(format!("HTTP {status}: {said}")),
+        401 | 403 => Delivery::later(format!("it does not accept the credentials: HTTP {status}")),
+        _ => Delivery::NotNow {
+            why: format!("HTTP {status}: {said}"),
+            after,
+        },
+    }
+}
+
+async fn credentials(
+    sync: &Courier,
+    sink: &SinkConfig,
+    receiver: &Receiver,
+    dialect: &Dialect,
+) -> Result<Option<(HeaderName, HeaderValue)>, Delivery> {
+    let (name, value) = match &receiver.auth {
+        SinkAuth::None => return Ok(None),
+        auth @ SinkAuth::Sso { .. } => {
+            let Some(audience) = audience(auth) else {
+                return Ok(None);
+            };
+            let grant = sync.0.session.grant(&audience).await;
+            let grant = grant.map_err(|why| Delivery::later(chain(&why)))?;
+            let value = HeaderValue::try_from(format!("Bearer {}", grant.token().expose()));
+            (AUTHORIZATION, value)
+        }
+        SinkAuth::Header(name) => {
+            let name = HeaderName::try_from(&**name);
+            let name = name.map_err(|_| Delivery::later("the name of its header is none"))?;
+            (name, secret(sync, sink, dialect).await?)
+        }
+    };
+    let mut value = value.map_err(|_| Delivery::later("the credentials are no header"))?;
+    value.set_sensitive(true);
+    Ok(Some((name, value)))
+}
+
+async fn secret(
+    sync: &Courier,
+    sink: &SinkConfig,
+    dialect: &Dialect,
+) -> Result<Result<HeaderValue, http::header::InvalidHeaderValue>, Delivery> {
+    let (secrets, field) = (sync.0.secrets.clone(), secret_field(sink));
+    let kept = sync.0.tasks.blocking(move || secrets.read(&field)).await;
+    let Some(kept) = kept.map_err(|error| Delivery::later(chain(&error)))? else {
+        let name = &sink.name;
+        return Err(Delivery::later(format!(
+            "its header has no value; run `chaperone sync secret {name}`"
+        )));
+    };
+    let scheme = dialect.scheme.as_bytes();
+    let value = if kept.starts_with(scheme) {
+        HeaderValue::from_bytes(&kept)
+    } else {
+        HeaderValue::from_bytes(&[scheme, &kept[..]].concat())
+    };
+    Ok(value)
+}
+
+fn packed(body: &[u8]) -> std::io::Result<Vec<u8>> {
+    let mut encoder = GzEncoder::new(Vec::new(), Compression::default());
+    encoder.write_all(body)?;
+    encoder.finish()
+}
