@@ -100,6 +100,7 @@ impl App {
             session: session.clone(),
             http: settings.and_then(|config| Http::new(&config.network).ok()),
             secrets: keychain.clone(),
+            retention: settings.map_or(Duration::MAX, |config| config.audit.retention),
             clock: Arc::new(SystemClock::new()),
             tasks: tasks.clone(),
         });

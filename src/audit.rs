@@ -48,6 +48,7 @@ pub use error::{Damage, StoreError};
 pub use event::{Agent, Call, Definitions, Event, Outcome, OutcomeStatus, RefusalReason};
 
 pub use entry::Device;
+pub use store::{Prune, Pruned};
 
 use queue::{Answer, Ask, Job};
 use scribe::{Scribe, Subject};
@@ -239,6 +240,19 @@ impl Audit {
         Ok(())
     }
 
+    /// Takes out the content of old records that have been sent, a few at a time.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub async fn prune(&self, what: Prune) -> Result<Pruned, Arc<StoreError>> {
+        let answer = self.writer().submit(Work::Prune(what), None).await?;
+        if let Done::Pruned(pruned) = answer.done {
+            Ok(pruned)
+        } else {
+            Err(Arc::new(StoreError::Closed))
+        }
+    }
+
     /// Opens a session in one transaction with its `login` record; every older generation is
     /// refused from then on.
     ///
@@ -352,4 +366,4 @@ impl Drop for Receipt {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -162,7 +162,7 @@ fn run(cli: Cli, console: &mut Console) -> Result<u8, Failure> {
             within(paths, async |app| sync::run(&args, app, console).await)
         }
         Some(Command::Audit(args)) => {
-            within(paths, async |app| audit::command(&args, app, console))
+            within(paths, async |app| audit::execute(&args, app, console).await)
         }
     }
 }

@@ -212,6 +212,8 @@ pub struct AuditConfig {
     pub durability: Durability,
     /// Keys whose values are redacted, besides the built-in ones.
     pub redact_keys: Vec<Box<str>>,
+    /// How long records keep their content here after they have been sent.
+    pub retention: Duration,
     /// Where records are sent, the administrator's places first.
     pub sinks: Vec<SinkConfig>,
 }

@@ -12,11 +12,13 @@ mod heartbeat;
 mod http;
 mod otlp;
 mod pace;
+mod retention;
 mod sender;
 mod splunk;
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::audit::Audit;
 use crate::clock::Clock;
@@ -28,6 +30,7 @@ use crate::stop::Tasks;
 use crate::upstream::Http;
 
 pub use cursor::{Cursor, Lag};
+pub use retention::HoldError;
 pub use sender::{Ended, Progress};
 
 /// What sending takes.
@@ -44,6 +47,8 @@ pub struct Setup {
     pub http: Option<Http>,
     /// Where values of headers are.
     pub secrets: Arc<dyn SecretStore>,
+    /// How long records keep their content here after they have been sent.
+    pub retention: Duration,
     /// Time.
     pub clock: Arc<dyn Clock>,
     /// Who waits for what runs beside.
@@ -108,3 +113,6 @@ fn audience(auth: &SinkAuth) -> Option<Audience> {
 pub fn secret_field(sink: &SinkConfig) -> String {
     format!("sink.{}", sink.name)
 }
+
+#[cfg(test)]
+mod tests;

@@ -60,6 +60,7 @@ pub(super) struct Fields<'a> {
     pub(super) duration_ms: Option<u64>,
     pub(super) session: Option<Generation>,
     pub(super) trace_id: Option<&'a str>,
+    pub(super) pruned_to: Option<u64>,
 }
 
 impl Fields<'_> {
@@ -99,6 +100,7 @@ impl Fields<'_> {
         out.json("host_pid", device.host_pid);
         out.json("session", self.session.map(|generation| generation.0));
         out.text("trace_id", self.trace_id);
+        out.json("pruned_to", self.pruned_to);
         out.0.push(b'}');
         Draft(out.0)
     }
@@ -196,6 +198,19 @@ pub fn note(kind: &'static str, device: &Device, reason: &str) -> Draft {
     let fields = Fields {
         kind,
         reason: Some(reason),
+        ..Fields::default()
+    };
+    fields.draft(device)
+}
+
+/// Records before number `end` have lost their content; `count` of them now.
+#[must_use]
+pub fn pruned(device: &Device, end: u64, count: usize) -> Draft {
+    let reason = format!("{count} records that were sent elsewhere have lost their content here");
+    let fields = Fields {
+        kind: "pruned",
+        reason: Some(&reason),
+        pruned_to: Some(end),
         ..Fields::default()
     };
     fields.draft(device)

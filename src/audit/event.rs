@@ -117,6 +117,11 @@ pub enum Event {
     },
     /// Nothing has happened; the log goes on.
     Heartbeat,
+    /// Records keep their content from now on, or not longer than usual any more.
+    Hold {
+        /// Whether the hold begins.
+        on: bool,
+    },
     /// A receiver takes the records around this one, and not this one.
     Quarantined {
         /// The sink.

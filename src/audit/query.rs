@@ -1,7 +1,8 @@
 //! Reads records for people: list, show and follow.
 //!
 //! Nothing is verified here. Records come out as the JSON that was stored, and as a [`Row`] of what
-//! a table shows; a record that cannot be read comes out as an empty row rather than not at all.
+//! a table shows; a record that cannot be read comes out as an empty row rather than not at all. Records
+//! whose content was pruned are left out.
 
 use std::borrow::Cow;
 use std::ops::ControlFlow;
@@ -137,8 +138,12 @@ pub fn list(
     mut each: impl FnMut(Entry) -> ControlFlow<()>,
 ) -> Result<(), QueryError> {
     let sql = match order {
-        Order::OldestFirst => "SELECT seq, body FROM record WHERE seq >= ?1 ORDER BY seq",
-        Order::NewestFirst => "SELECT seq, body FROM record WHERE seq >= ?1 ORDER BY seq DESC",
+        Order::OldestFirst => {
+            "SELECT seq, body FROM record WHERE seq >= ?1 AND body IS NOT NULL ORDER BY seq"
+        }
+        Order::NewestFirst => {
+            "SELECT seq, body FROM record WHERE seq >= ?1 AND body IS NOT NULL ORDER BY seq DESC"
+        }
     };
     let mut statement = reader.connection().prepare(sql)?;
     walk(&mut statement, 0, filter, &mut each).map(drop)
@@ -153,7 +158,7 @@ pub fn find(reader: &Reader, which: &str) -> Result<Vec<Entry>, QueryError> {
     if let Ok(seq) = which.parse::<u64>() {
         let mut statement = reader
             .connection()
-            .prepare("SELECT seq, body FROM record WHERE seq >= ?1 ORDER BY seq LIMIT 1")?;
+            .prepare("SELECT seq, body FROM record WHERE seq >= ?1 AND body IS NOT NULL ORDER BY seq LIMIT 1")?;
         let _end = walk(&mut statement, seq, &Filter::default(), &mut |entry| {
             found.extend((entry.seq == seq).then_some(entry));
             ControlFlow::Break(())
@@ -185,7 +190,7 @@ pub fn follow(
     mut each: impl FnMut(Entry) -> ControlFlow<()>,
     mut wait: impl FnMut() -> ControlFlow<()>,
 ) -> Result<(), QueryError> {
-    let sql = "SELECT seq, body FROM record WHERE seq >= ?1 ORDER BY seq";
+    let sql = "SELECT seq, body FROM record WHERE seq >= ?1 AND body IS NOT NULL ORDER BY seq";
     let mut statement = reader.connection().prepare(sql)?;
     let (mut next, mut version) = (from, None);
     loop {

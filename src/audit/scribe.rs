@@ -194,11 +194,9 @@ impl Scribe {
                 };
                 fields.draft(&self.device)
             }
-            Event::Heartbeat => Fields {
-                kind: "heartbeat",
-                ..Fields::default()
-            }
-            .draft(&self.device),
+            Event::Heartbeat => self.bare("heartbeat"),
+            Event::Hold { on: true } => self.bare("hold_begun"),
+            Event::Hold { on: false } => self.bare("hold_ended"),
             Event::Quarantined { sink, seq, why } => {
                 let reason = format!("{sink} does not take record {seq}: {why}");
                 let fields = Fields {
@@ -211,6 +209,15 @@ impl Scribe {
             Event::Started { agent } => self.agent("started", agent),
             Event::Stopped { agent } => self.agent("stopped", agent),
         }
+    }
+
+    /// Something of which there is nothing to say but that it happened.
+    fn bare(&self, kind: &'static str) -> Draft {
+        let fields = Fields {
+            kind,
+            ..Fields::default()
+        };
+        fields.draft(&self.device)
     }
 
     fn agent(&self, kind: &'static str, agent: &Agent) -> Draft {

@@ -27,10 +27,12 @@ use crate::principal::{Generation, Identity};
 mod admission;
 mod alone;
 mod opening;
+mod prune;
 mod sweep;
 mod transaction;
 
 pub use opening::{Custodian, OPEN_FLAGS, Opening};
+pub use prune::{Prune, Pruned};
 
 /// How long a transaction waits for the others' before it is refused.
 pub const BUSY: Duration = Duration::from_secs(5);
@@ -88,6 +90,8 @@ pub enum Work {
     Sign,
     /// As [`Work::Sign`], and the head is noted as one that goes into the keychain.
     Mark,
+    /// Old records lose their content.
+    Prune(Prune),
 }
 
 /// Whose intents are counted, and up to how many.
@@ -118,6 +122,8 @@ pub enum Done {
     Ended(bool),
     /// The newest signed head.
     Signed(Head),
+    /// What was pruned.
+    Pruned(Pruned),
 }
 
 impl Done {
@@ -131,7 +137,8 @@ impl Done {
             | Self::SessionEnded
             | Self::Recorded
             | Self::Session(_)
-            | Self::Ended(_) => None,
+            | Self::Ended(_)
+            | Self::Pruned(_) => None,
         }
     }
 }

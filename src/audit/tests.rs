@@ -3,7 +3,7 @@
 mod assumed;
 #[cfg(unix)]
 mod failure;
-pub(super) mod kit;
+pub(crate) mod kit;
 mod order;
 mod record;
 mod verified;

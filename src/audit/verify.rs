@@ -188,6 +188,7 @@ fn examine(reader: &Reader, request: &VerifyRequest, report: &mut Report) -> Res
     let sizes = sizes.chain(claimed.map(|note| note.head.size)).collect();
     let pass = Pass::run(&snapshot, sizes, &mut report.records)?;
     report.root = Some(pass.frontier.root());
+    report.pruned = pass.bare();
     check_stated(&stated, &pass)?;
     let note = signed.transpose().map_err(Fault::note)?;
     compare(&pass, note.as_ref(), &remembered)?;

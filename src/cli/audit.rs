@@ -4,6 +4,7 @@
 //! out of a record is escaped before a person sees it: a tool's answer is in there.
 
 mod command;
+mod hold;
 mod table;
 
 use std::io::{self, Write};
@@ -12,7 +13,8 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 
-pub use self::command::command;
+pub use self::command::execute;
+use self::hold::Hold;
 use self::table::Table;
 use crate::audit::checkpoint::{Checkpoint, VerifierKey};
 use crate::audit::query::{self, Entry, Filter, Order, QueryError};
@@ -60,6 +62,12 @@ enum AuditCommand {
     Tail {
         #[command(flatten)]
         filter: FilterArgs,
+    },
+    /// Keep old records from losing their content, or say whether they are kept.
+    #[command(after_help = "Example:\n  chaperone audit hold on")]
+    Hold {
+        /// Begin or end it; without this, say how it is.
+        hold: Option<Hold>,
     },
     /// Find out whether the log is what was written.
     Verify {
@@ -180,6 +188,8 @@ pub fn run(args: &AuditArgs, world: &mut World<'_>) -> Result<u8, AuditError> {
             };
             return judge(&request, args.json, world);
         }
+        // It takes more than the log; see `execute`.
+        AuditCommand::Hold { .. } => {}
     }
     Ok(0)
 }

@@ -18,6 +18,8 @@ const DURABILITY: [(&str, Durability); 2] = [
     ("strict", Durability::Strict),
     ("process", Durability::Process),
 ];
+/// What the published guides ask for on a device; upstream keeps records for years.
+const RETENTION: Duration = Duration::from_secs(90 * 24 * 3600);
 const LINE_LIMITS: (usize, usize) = (64 * 1024, 1024 * 1024 * 1024);
 
 /// Reads the administrator's file and the user's.
@@ -160,11 +162,13 @@ fn audit(mut table: Section<'_>, report: &mut Report) -> AuditConfig {
         values::word(value, report, &DURABILITY)
     });
     let redact_keys = table.or("redact_keys", Vec::new(), report, values::texts);
+    let retention = table.or("retention", RETENTION, report, values::days);
     let sinks = sinks::read(table.values("sink"), report);
     table.finish(report);
     AuditConfig {
         durability,
         redact_keys,
+        retention,
         sinks,
     }
 }

@@ -62,7 +62,11 @@ impl Shown for usize {
 
 impl Shown for Duration {
     fn shown(&self) -> String {
+        const DAY: u64 = 24 * 3600;
         match self.subsec_millis() {
+            0 if self.as_secs() >= DAY && self.as_secs().is_multiple_of(DAY) => {
+                quoted(&format!("{}d", self.as_secs() / DAY))
+            }
             0 => quoted(&format!("{}s", self.as_secs())),
             _ => quoted(&format!("{}ms", self.as_millis())),
         }

@@ -12,6 +12,10 @@ use super::environment::at_home;
 
 /// No wait is longer.
 const LONGEST: Duration = Duration::from_secs(3600);
+/// A day, in seconds.
+const DAY: u64 = 24 * 3600;
+/// Ten years.
+const MOST_DAYS: u64 = 3650;
 
 /// A text that is not empty and holds nothing that a reader cannot see.
 pub(super) fn text(value: Value<'_>, report: &mut Report) -> Option<Box<str>> {
@@ -107,6 +111,19 @@ pub(super) fn duration(value: Value<'_>, report: &mut Report) -> Option<Duration
         return value.refuse(report, "this must be more than nothing and at most an hour");
     }
     Some(span)
+}
+
+/// A time in days, such as `90d`.
+pub(super) fn days(value: Value<'_>, report: &mut Report) -> Option<Duration> {
+    let text = any_text(value, report)?;
+    let days = text.strip_suffix('d').and_then(|days| days.parse().ok());
+    match days.filter(|days: &u64| (1..=MOST_DAYS).contains(days)) {
+        Some(days) => Some(Duration::from_secs(days * DAY)),
+        None => value.refuse(
+            report,
+            "this is a number of days such as \"90d\", 3650 at most",
+        ),
+    }
 }
 
 fn span(text: &str) -> Option<Duration> {

@@ -97,7 +97,8 @@ impl Courier {
                 return;
             };
             let sinks = sync.0.sinks.iter().map(|sink| sync.send_for_ever(sink));
-            tokio::join!(futures_util::future::join_all(sinks), sync.beat());
+            let sending = futures_util::future::join_all(sinks);
+            tokio::join!(sending, sync.beat(), sync.prune_for_ever());
         });
     }
 

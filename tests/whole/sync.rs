@@ -288,3 +288,18 @@ async fn a_collector_that_trusts_the_company_gets_the_persons_token() {
     assert!(bearer.starts_with("Bearer ey"), "{bearer}");
     scene.assert_all_arrived(&[]).await;
 }
+
+#[tokio::test]
+async fn a_hold_is_on_record_and_ends() {
+    let scene = Scene::of(PLAIN).await;
+    scene.call().await;
+    for (word, said) in [("on", "on: "), ("on", "on: "), ("off", "off: ")] {
+        let output = scene.world.run(&["audit", "hold", word]).await;
+        assert_eq!(output.status.code(), Some(0), "{output:?}");
+        let now = scene.world.run(&["audit", "hold"]).await.stdout;
+        assert!(now.starts_with(said.as_bytes()), "{now:?}");
+    }
+    let log = scene.log().await.join("\n");
+    assert_eq!(log.matches("\"hold_begun\"").count(), 1);
+    assert_eq!(log.matches("\"hold_ended\"").count(), 1);
+}

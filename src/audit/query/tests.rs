@@ -163,18 +163,19 @@ fn following_sees_what_is_written_meanwhile() {
 }
 
 #[test]
-fn a_record_that_cannot_be_read_still_comes_out() {
+fn a_record_that_cannot_be_read_still_comes_out_and_a_pruned_one_does_not() {
     let (directory, connection) = log();
     connection
         .execute(
-            "INSERT INTO record (seq, leaf, body) VALUES (10, x'', x'FF7B'), (11, x'', NULL)",
+            "INSERT INTO record (seq, leaf, body) VALUES (10, x'', x'FF7B'), (11, x'', NULL), (12, x'', x'')",
             [],
         )
         .unwrap();
     let reader = open(&directory);
     assert_eq!(
         listed(&reader, &Filter::default(), Order::NewestFirst, 2),
-        [11, 10]
+        [12, 10]
     );
+    assert_eq!(find(&reader, "11").unwrap(), []);
     assert_eq!(find(&reader, "10").unwrap()[0].row(), Row::default());
 }

@@ -69,7 +69,8 @@ impl Store {
             | Work::BeginSession(_)
             | Work::EndSession(..)
             | Work::Sign
-            | Work::Mark => Ok(None),
+            | Work::Mark
+            | Work::Prune(_) => Ok(None),
         }
     }
 

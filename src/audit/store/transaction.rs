@@ -226,6 +226,7 @@ impl Transaction<'_> {
             Work::BeginSession(who) => self.begin_session(who).map(Done::Session),
             Work::EndSession(who, of) => self.end_session(who, *of).map(Done::Ended),
             Work::Sign => self.sign().map(Done::Signed),
+            Work::Prune(what) => self.prune(what).map(Done::Pruned),
             Work::Mark => {
                 let head = self.sign()?;
                 self.note_mark(head)?;

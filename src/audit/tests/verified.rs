@@ -1,11 +1,13 @@
 //! What is written here is what the verifier reads.
 
 use std::fs;
+use std::time::Duration;
 
 use super::kit::{Desk, agent, call, outcome, person};
 use crate::audit::checkpoint::VerifierKey;
 use crate::audit::verify::{KeySource, PinnedKey, Verdict, VerifyRequest, verify};
 use crate::audit::*;
+use crate::clock::Timestamp;
 use crate::config::Durability::{Process, Strict};
 
 /// The verdict of somebody who has the account's keychain.
@@ -69,4 +71,83 @@ async fn a_log_in_use_can_be_verified() {
     assert!(audit.state().await.head.is_some());
     assert_eq!(verdict(&desk), Verdict::Intact);
     audit.close().await;
+}
+
+/// Prunes up to this record, a few at a time; the first that keeps its content.
+async fn prune(audit: &Audit, until: u64, before: Timestamp) -> u64 {
+    let mut from = 0;
+    loop {
+        let what = Prune {
+            from,
+            until,
+            before,
+            most: 7,
+        };
+        let pruned = audit.prune(what).await.unwrap();
+        if pruned.next <= from {
+            return from;
+        }
+        from = pruned.next;
+    }
+}
+
+fn bodies(desk: &Desk, kept: &str) -> u64 {
+    let sql = format!("SELECT count(*) FROM record WHERE body IS {kept}");
+    let count: i64 = desk
+        .connection()
+        .query_row(&sql, [], |row| row.get(0))
+        .unwrap();
+    u64::try_from(count).unwrap()
+}
+
+#[tokio::test]
+async fn old_records_lose_their_content_and_the_log_still_verifies() {
+    for durability in [Strict, Process] {
+        let desk = Desk::new();
+        calls(&desk, durability).await;
+        let then = desk.clock().now();
+        desk.clock().advance(Duration::from_secs(3600));
+        let audit = desk.audit(durability);
+        // Nothing is old enough yet, and what nobody has taken stays however old it is.
+        assert_eq!(prune(&audit, 400, then).await, 1);
+        let later = desk.clock().now();
+        let end = prune(&audit, 400, later).await;
+        assert!((399..=400).contains(&end), "{end}");
+        assert_eq!(bodies(&desk, "NULL"), end - 1);
+        audit.close().await;
+        assert_eq!(verdict(&desk), Verdict::Intact);
+        calls(&desk, durability).await;
+        assert_eq!(verdict(&desk), Verdict::Intact);
+        // More than the log says was taken out.
+        let sql = format!("UPDATE record SET body = NULL WHERE seq = {end}");
+        desk.connection().execute(&sql, []).unwrap();
+        assert_eq!(verdict(&desk), Verdict::Changed);
+    }
+}
+
+#[tokio::test]
+async fn a_call_is_pruned_whole_or_not_at_all() {
+    let desk = Desk::new();
+    let audit = desk.audit(Process);
+    let generation = audit.begin_session(&person()).await.unwrap();
+    let (permit, long) = call("query_database", generation);
+    let (_, held) = audit.admit(permit, long).await.unwrap();
+    for _ in 0..50 {
+        let (permit, call) = call("query_database", generation);
+        let (_, receipt) = audit.admit(permit, call).await.unwrap();
+        audit.settle(receipt, outcome()).await.unwrap();
+    }
+    audit.settle(held, outcome()).await.unwrap();
+    audit.close().await;
+    desk.clock().advance(Duration::from_secs(3600));
+    let audit = desk.audit(Process);
+    let later = desk.clock().now();
+    // Up to the middle of the long call: it stays, and so does everything after its intent.
+    let begun = prune(&audit, 60, later).await;
+    assert_eq!(bodies(&desk, "NULL"), begun - 1);
+    assert!(begun < 5, "{begun}");
+    let end = prune(&audit, u64::MAX, later).await;
+    assert!(end > 100, "{end}");
+    audit.close().await;
+    assert_eq!(verdict(&desk), Verdict::Intact);
 }

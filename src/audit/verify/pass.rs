@@ -21,6 +21,8 @@ struct Body<'a> {
     kind: Cow<'a, str>,
     #[serde(borrow, default)]
     request_id: Option<Cow<'a, str>>,
+    #[serde(default)]
+    pruned_to: Option<u64>,
 }
 
 /// The same for the few records that a report names.
@@ -60,7 +62,14 @@ pub(super) struct Pass {
     wanted: Vec<u64>,
     /// Calls that are on record and not settled; as many as are under way at a time.
     open: HashSet<Box<str>>,
+    /// The end of those that have a leaf and no content; they begin with the second record.
+    bare: u64,
+    /// How far records say that content was pruned.
+    pruned: u64,
 }
+
+/// The first record never loses its content.
+const FIRST_BARE: u64 = 1;
 
 impl Pass {
     /// Reads all records in order, remembers the tree at `sizes`, and counts what is good.
@@ -76,6 +85,8 @@ impl Pass {
             captured: Vec::new(),
             wanted: sizes,
             open: HashSet::new(),
+            bare: FIRST_BARE,
+            pruned: FIRST_BARE,
         };
         pass.capture(&[]);
         let mut statement =
@@ -92,6 +103,10 @@ impl Pass {
             };
             let next = rows.next()?.and_then(|row| body_of(row)?.said_seq());
             return Err(moved(*good, said, next).into());
+        }
+        if pass.bare > pass.pruned {
+            *good = pass.pruned;
+            return Err(Fault::at(pass.pruned, Damage::BodyMissing).into());
         }
         Ok(pass)
     }
@@ -119,7 +134,7 @@ impl Pass {
 
     fn record(&mut self, row: &Row<'_>) -> Result<(), Wrong> {
         let expected = self.frontier.size();
-        let fault = |damage| Wrong::Fault(Fault::at(expected, damage));
+        let fault = move |damage| Wrong::Fault(Fault::at(expected, damage));
         let (seq, leaf) = (unsigned(row, 0), blob(row, 1));
         match seq {
             Some(seq) if seq == expected => {}
@@ -127,7 +142,7 @@ impl Pass {
             Some(_) | None => return Err(fault(Damage::Inserted)),
         }
         let Some(bytes) = blob(row, 2) else {
-            return Err(fault(Damage::BodyMissing));
+            return self.pruned(leaf).map_err(fault);
         };
         let found = tree::leaf_hash(bytes);
         if leaf != Some(&found) {
@@ -144,9 +159,29 @@ impl Pass {
             return Err(Wrong::Moved { seq: body.seq, id });
         }
         self.settle(&body).map_err(Wrong::Fault)?;
+        if body.kind == "pruned" {
+            self.pruned = self.pruned.max(body.pruned_to.unwrap_or(0));
+        }
         self.frontier.push(found);
         self.capture(bytes);
         Ok(())
+    }
+
+    /// A leaf alone: good if all before it are such, and a record says so.
+    fn pruned(&mut self, leaf: Option<&[u8]>) -> Result<(), Damage> {
+        let leaf = leaf.and_then(|leaf| Hash::try_from(leaf).ok());
+        let Some(leaf) = leaf.filter(|_| self.frontier.size() == self.bare) else {
+            return Err(Damage::BodyMissing);
+        };
+        self.frontier.push(leaf);
+        self.bare = self.frontier.size();
+        self.capture(&[]);
+        Ok(())
+    }
+
+    /// How many records have a leaf and no content.
+    pub(super) fn bare(&self) -> u64 {
+        self.bare - FIRST_BARE
     }
 
     /// Every outcome has an intent before it.

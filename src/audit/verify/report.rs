@@ -21,6 +21,9 @@ pub struct Report {
     pub log_id: Option<Box<str>>,
     /// How many records were read and found to agree with themselves.
     pub records: u64,
+    /// How many of them have lost their content, as a record says; their hashes are verified.
+    #[serde(skip_serializing_if = "is_none")]
+    pub pruned: u64,
     /// How many of them are proven, from the first on.
     pub proven: u64,
     /// The last proven one.
@@ -242,6 +245,13 @@ impl fmt::Display for Report {
                 write!(f, "unproven: {records} records that agree with each other")?;
             }
         }
+        if self.pruned > 0 {
+            let pruned = self.pruned;
+            write!(
+                f,
+                "; the content of {pruned} of them was pruned, their hashes are here"
+            )?;
+        }
         match self.key {
             KeySource::File => f.write_str(
                 "; the signature was checked with the file's own key, which whoever changed the \
@@ -293,6 +303,11 @@ impl fmt::Display for Fault {
             None => Ok(()),
         }
     }
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde's signature")]
+fn is_none(count: &u64) -> bool {
+    *count == 0
 }
 
 #[expect(clippy::ref_option, reason = "serde's signature")]

@@ -3,7 +3,7 @@
 use std::ops::ControlFlow;
 use std::time::Duration;
 
-use super::{AuditArgs, AuditError, Known, World};
+use super::{AuditArgs, AuditCommand, AuditError, Known, World};
 use crate::app::App;
 use crate::audit::checkpoint::VerifierKey;
 use crate::audit::key::{self, KeyError, KeyPlace};
@@ -18,8 +18,16 @@ use crate::wording::chain;
 /// How often `tail` looks.
 const PAUSE: Duration = Duration::from_millis(500);
 
-/// Runs the command.
-pub fn command(args: &AuditArgs, app: &App, console: &mut Console) -> Result<u8, Failure> {
+/// Runs the command, whatever it takes.
+pub async fn execute(args: &AuditArgs, app: &App, console: &mut Console) -> Result<u8, Failure> {
+    if let AuditCommand::Hold { hold } = &args.command {
+        return super::hold::run(*hold, app, console).await;
+    }
+    command(args, app, console)
+}
+
+/// Runs what the log alone is enough for.
+fn command(args: &AuditArgs, app: &App, console: &mut Console) -> Result<u8, Failure> {
     let colour = console.colour();
     let mut notes = Vec::new();
     let result = super::run(

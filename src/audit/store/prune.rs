@@ -1,0 +1,129 @@
+//! Taking out the content of old records that have been sent elsewhere. Their leaves stay, so that the
+//! log still verifies, and a record says how far it went.
+
+use std::collections::BTreeSet;
+
+use rusqlite::params;
+use serde::Deserialize;
+
+use super::transaction::{Failure, Transaction, number, row_id};
+use crate::audit::entry;
+use crate::clock::Timestamp;
+
+/// How far a call may reach before it is left for another time, in records.
+const WIDEST: usize = 1 << 16;
+
+/// What may go.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Prune {
+    /// The first record that has not been looked at.
+    pub from: u64,
+    /// The first one that has not been sent.
+    pub until: u64,
+    /// Only what was made earlier.
+    pub before: Timestamp,
+    /// How many are looked at in one transaction.
+    pub most: usize,
+}
+
+/// What went.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Pruned {
+    /// The first record that keeps its content.
+    pub next: u64,
+    /// How many have lost it.
+    pub count: u64,
+}
+
+#[derive(Deserialize)]
+struct Made<'a> {
+    timestamp: &'a str,
+}
+
+impl Transaction<'_> {
+    /// Prunes whole calls only: an outcome never outlives its intent. The first record stays, which
+    /// says where the key is.
+    pub(super) fn prune(&mut self, what: &Prune) -> Result<Pruned, Failure> {
+        let from = what.from.max(1);
+        let until = what.until.min(self.swept()?);
+        let mut most = what.most;
+        let end = loop {
+            let (end, seen) = self.old(from, until, what.before, most)?;
+            // A call that reaches beyond what was looked at: a wider look finds its end.
+            if end > from || seen < most || most >= WIDEST {
+                break end;
+            }
+            most *= 4;
+        };
+        let count = self
+            .conn
+            .prepare_cached(
+                "UPDATE record SET body = NULL WHERE seq >= ?1 AND seq < ?2 AND body IS NOT NULL",
+            )?
+            .execute(params![row_id(from), row_id(end)])?;
+        if count > 0 {
+            let draft = entry::pruned(self.device, end, count);
+            self.append(&draft, None, None)?;
+        }
+        Ok(Pruned {
+            next: end,
+            count: u64::try_from(count).unwrap_or(0),
+        })
+    }
+
+    fn swept(&self) -> Result<u64, Failure> {
+        let swept = self
+            .conn
+            .prepare_cached("SELECT swept FROM head WHERE one = 1")?
+            .query_row([], |row| row.get(0))?;
+        Ok(number(swept))
+    }
+
+    /// The end of what is old enough, at the last place that parts no call; and how many records
+    /// were looked at.
+    fn old(
+        &self,
+        from: u64,
+        until: u64,
+        before: Timestamp,
+        most: usize,
+    ) -> Result<(u64, usize), Failure> {
+        let mut statement = self.conn.prepare_cached(
+            "SELECT seq, process IS NOT NULL, closes, body FROM record
+             WHERE seq >= ?1 AND seq < ?2 ORDER BY seq LIMIT ?3",
+        )?;
+        let limit = i64::try_from(most).unwrap_or(i64::MAX);
+        let mut rows = statement.query(params![row_id(from), row_id(until), limit])?;
+        let (mut open, mut end, mut seen) = (BTreeSet::new(), from, 0);
+        while let Some(row) = rows.next()? {
+            let (seq, begins): (i64, bool) = (row.get(0)?, row.get(1)?);
+            let closes: Option<i64> = row.get(2)?;
+            let body = row
+                .get_ref(3)?
+                .as_blob_or_null()
+                .map_err(rusqlite::Error::from)?;
+            if body.is_some_and(|body| !is_before(body, before)) {
+                break;
+            }
+            if begins {
+                open.insert(number(seq));
+            }
+            if let Some(closes) = closes {
+                open.remove(&number(closes));
+            }
+            seen += 1;
+            end = number(seq) + 1;
+        }
+        Ok((
+            open.first().copied().map_or(end, |first| first.min(end)),
+            seen,
+        ))
+    }
+}
+
+/// What cannot be read stays for whoever wants to know why.
+fn is_before(body: &[u8], before: Timestamp) -> bool {
+    let made = serde_json::from_slice::<Made<'_>>(body).ok();
+    let made = made.and_then(|made| Timestamp::parse(made.timestamp).ok());
+    made.is_some_and(|made| made < before)
+}

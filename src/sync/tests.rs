@@ -1,0 +1,124 @@
+use std::sync::Arc;
+
+use crate::audit::tests::kit::{Desk, call, outcome, person};
+use crate::config::Durability::Process;
+use crate::login::Session;
+use crate::name::ServerName;
+
+use super::*;
+
+const DAY: Duration = Duration::from_secs(24 * 3600);
+
+/// A log with some calls, and a directory that gets it.
+struct Scene {
+    desk: Desk,
+    courier: Courier,
+    directory: tempfile::TempDir,
+}
+
+impl Scene {
+    async fn new() -> Self {
+        let desk = Desk::new();
+        let settings = desk.settings(Process);
+        let (clock, secrets) = (Arc::clone(&settings.clock), Arc::clone(&settings.secrets));
+        let audit = Audit::open(settings);
+        let generation = audit.begin_session(&person()).await.unwrap();
+        for _ in 0..300 {
+            let (permit, call) = call("query_database", generation);
+            let (_, receipt) = audit.admit(permit, call).await.unwrap();
+            audit.settle(receipt, outcome()).await.unwrap();
+        }
+        audit.close().await;
+        let audit = desk.audit(Process);
+        let (paths, tasks) = (desk.paths(), Tasks::new());
+        let network = crate::config::NetworkConfig::default();
+        let session = Session::new(
+            None,
+            &network,
+            Vec::new(),
+            &paths,
+            Arc::clone(&clock),
+            &tasks,
+            Arc::clone(&secrets),
+        );
+        let directory = tempfile::tempdir().unwrap();
+        let sink = SinkConfig {
+            name: ServerName::parse("archive").unwrap(),
+            way: SinkWay::Directory(directory.path().to_owned()),
+        };
+        let courier = Courier::new(Setup {
+            sinks: vec![sink],
+            paths,
+            audit,
+            session,
+            http: None,
+            secrets,
+            retention: 90 * DAY,
+            clock,
+            tasks,
+        });
+        Self {
+            desk,
+            courier,
+            directory,
+        }
+    }
+
+    async fn send(&self) {
+        let sink = &self.courier.sinks()[0];
+        assert_eq!(self.courier.send_now(sink, |_| ()).await, Ended::Done);
+    }
+
+    /// How many records have lost their content, after a round of pruning.
+    async fn pruned(&self) -> i64 {
+        self.courier.prune(&mut 0).await;
+        let sql = "SELECT count(*) FROM record WHERE body IS NULL";
+        let connection = self.desk.connection();
+        connection.query_row(sql, [], |row| row.get(0)).unwrap()
+    }
+}
+
+#[tokio::test]
+async fn what_is_old_and_has_been_sent_is_pruned_unless_it_is_held() {
+    let scene = Scene::new().await;
+    scene.desk.clock().advance(100 * DAY);
+    assert_eq!(scene.pruned().await, 0, "nobody has it yet");
+    scene.send().await;
+    assert!(scene.courier.hold(true).await.unwrap());
+    assert_eq!(scene.pruned().await, 0, "it is held");
+    assert!(scene.courier.hold(false).await.unwrap());
+    // All but the first, which says where the key is.
+    assert_eq!(scene.pruned().await, 601);
+    scene.send().await;
+    let lag = &scene.courier.lags()[0];
+    assert_eq!((lag.waiting, lag.problem.as_deref()), (0, None));
+}
+
+#[tokio::test]
+async fn what_is_young_keeps_its_content() {
+    let scene = Scene::new().await;
+    scene.send().await;
+    scene.desk.clock().advance(80 * DAY);
+    assert_eq!(scene.pruned().await, 0);
+}
+
+#[tokio::test]
+async fn a_log_that_is_shorter_than_what_was_sent_is_not_sent_on() {
+    let scene = Scene::new().await;
+    scene.send().await;
+    let file = scene.desk.paths().sync_dir().join("archive.json");
+    let mut cursor = Cursor::load(&file).unwrap();
+    cursor.next += 1000;
+    cursor.store(&file).unwrap();
+    let sink = &scene.courier.sinks()[0];
+    let ended = scene.courier.send_now(sink, |_| ()).await;
+    assert!(
+        matches!(&ended, Ended::Failed(why) if why.contains("an older copy")),
+        "{ended:?}"
+    );
+    // A cursor of another log says nothing of this one.
+    cursor.log_id = "another".into();
+    cursor.store(&file).unwrap();
+    scene.send().await;
+    assert!(scene.directory.path().read_dir().unwrap().next().is_some());
+}
