@@ -28,6 +28,7 @@ mod chore;
 mod entry;
 mod error;
 mod event;
+pub mod export;
 pub mod key;
 pub mod mark;
 mod process;

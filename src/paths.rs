@@ -5,7 +5,7 @@
 //! otherwise get a log of its own.
 
 use std::fs::{self, File, OpenOptions};
-use std::io;
+use std::io::{self, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
 use directories::{BaseDirs, ProjectDirs};
@@ -152,22 +152,78 @@ pub fn open_private(path: &Path) -> io::Result<File> {
 /// # Errors
 /// What the system says.
 pub fn replace_private(path: &Path, content: &[u8]) -> io::Result<()> {
-    use std::io::Write;
-
     let parent = path
         .parent()
         .ok_or_else(|| refused(path, "has no directory"))?;
     private_dir(parent)?;
-    let name = path.file_name().unwrap_or_default().to_string_lossy();
-    let fresh = parent.join(format!(".{name}.{}", uuid::Uuid::now_v7().simple()));
-    let mut file = private_options().create_new(true).open(&fresh)?;
-    let written = file.write_all(content).and_then(|()| file.sync_all());
-    let replaced = written.and_then(|()| fs::rename(&fresh, path));
-    if replaced.is_err() {
-        // The error that matters is the first; a left-over file is private and has no name.
-        let _left = fs::remove_file(&fresh);
+    let mut fresh = Fresh::of(path)?;
+    fresh.write_all(content)?;
+    fresh.publish()
+}
+
+/// A private file that is written beside its place and takes it when it is complete; one that is
+/// given up leaves nothing behind.
+#[derive(Debug)]
+pub struct Fresh {
+    file: File,
+    place: PathBuf,
+    target: PathBuf,
+}
+
+impl Fresh {
+    /// Begins the file that is to stand at `target`. The directory may be anybody's: it is left as
+    /// it is.
+    ///
+    /// # Errors
+    /// What the system says, or that something other than a plain file stands there.
+    pub fn of(target: &Path) -> io::Result<Self> {
+        match fs::symlink_metadata(target) {
+            Ok(meta) if !meta.is_file() => return Err(refused(target, "is not a plain file")),
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            Ok(_) | Err(_) => {}
+        }
+        let name = target.file_name();
+        let name = name.ok_or_else(|| refused(target, "is not the name of a file"))?;
+        let unique = uuid::Uuid::now_v7().simple();
+        let place = target.with_file_name(format!(".{}.{unique}", name.to_string_lossy()));
+        Ok(Self {
+            file: private_options().create_new(true).open(&place)?,
+            place,
+            target: target.to_owned(),
+        })
     }
-    replaced
+
+    /// Puts the file in its place, once it is on the disk.
+    ///
+    /// # Errors
+    /// What the system says; what stood there before still does.
+    pub fn publish(self) -> io::Result<()> {
+        self.file.sync_all()?;
+        fs::rename(&self.place, &self.target)
+    }
+}
+
+impl Drop for Fresh {
+    fn drop(&mut self) {
+        // After `publish` there is no such file; one that cannot be removed is private.
+        let _left = fs::remove_file(&self.place);
+    }
+}
+
+impl Write for Fresh {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.file.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.file.flush()
+    }
+}
+
+impl Seek for Fresh {
+    fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
+        self.file.seek(to)
+    }
 }
 
 /// Refuses a file that is not a plain one of this account alone.
@@ -284,5 +340,28 @@ mod tests {
         replace_private(&path, b"two").unwrap();
         assert_eq!(fs::read(&path).unwrap(), b"two");
         assert_eq!(fs::read_dir(path.parent().unwrap()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn a_file_takes_its_name_when_it_is_complete() {
+        let dir = tempfile::tempdir().unwrap();
+        fs::set_permissions(dir.path(), fs::Permissions::from_mode(0o755)).unwrap();
+        let path = dir.path().join("out");
+        fs::write(&path, "old").unwrap();
+        let mut given_up = Fresh::of(&path).unwrap();
+        given_up.write_all(b"half").unwrap();
+        drop(given_up);
+        assert_eq!(fs::read(&path).unwrap(), b"old");
+        let mut fresh = Fresh::of(&path).unwrap();
+        fresh.write_all(b"new").unwrap();
+        assert_eq!(fs::read(&path).unwrap(), b"old");
+        fresh.publish().unwrap();
+        assert_eq!(fs::read(&path).unwrap(), b"new");
+        assert_eq!(fs::metadata(&path).unwrap().mode() & 0o777, 0o600);
+        assert_eq!(fs::metadata(dir.path()).unwrap().mode() & 0o777, 0o755);
+        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1);
+        for other in ["/dev/null", "/", "/no/such/place"] {
+            assert!(Fresh::of(Path::new(other)).is_err(), "{other}");
+        }
     }
 }

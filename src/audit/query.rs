@@ -4,6 +4,9 @@
 //! a table shows; a record that cannot be read comes out as an empty row rather than not at all. Records
 //! whose content was pruned are left out.
 
+mod calls;
+mod words;
+
 use std::borrow::Cow;
 use std::ops::ControlFlow;
 
@@ -11,6 +14,8 @@ use rusqlite::Statement;
 use rusqlite::types::ValueRef;
 use serde::Deserialize;
 
+pub use self::calls::{Finished, calls};
+pub use self::words::Words;
 use super::reader::Reader;
 use crate::clock::Timestamp;
 
@@ -19,6 +24,8 @@ use crate::clock::Timestamp;
 pub struct Filter {
     /// Made at this time or later.
     pub since: Option<Timestamp>,
+    /// Made before this time.
+    pub until: Option<Timestamp>,
     /// The user's identifier or subject.
     pub user: Option<Box<str>>,
     /// The server.
@@ -27,6 +34,8 @@ pub struct Filter {
     pub tool: Option<Box<str>>,
     /// `success`, `error`, `denied` or `unknown`.
     pub outcome: Option<Box<str>>,
+    /// Words that all stand in it.
+    pub text: Option<Words>,
 }
 
 /// One record.
@@ -107,23 +116,48 @@ impl Entry {
 impl Filter {
     /// Whether a record is asked for.
     #[must_use]
-    pub fn matches(&self, row: &Row<'_>) -> bool {
+    pub fn admits(&self, json: &str) -> bool {
+        self.is_empty()
+            || self.matches(&serde_json::from_str(json).unwrap_or_default())
+                && self.says([json].into_iter())
+    }
+
+    /// Whether a record is asked for, but for the words, which a row does not have.
+    fn matches(&self, row: &Row<'_>) -> bool {
         let is = |wanted: &Option<Box<str>>, found: &Option<Cow<'_, str>>| {
             wanted.is_none() || wanted.as_deref() == found.as_deref()
         };
-        let since = self
-            .since
-            .is_none_or(|since| Timestamp::parse(&row.timestamp).is_ok_and(|made| made >= since));
         (is(&self.user, &row.user_id) || is(&self.user, &row.subject))
             && is(&self.server, &row.server)
             && is(&self.tool, &row.tool_name)
             && is(&self.outcome, &row.outcome)
-            && since
+            && self.includes(&row.timestamp)
+    }
+
+    /// Whether a record of this time is asked for.
+    fn includes(&self, timestamp: &str) -> bool {
+        if self.since.is_none() && self.until.is_none() {
+            return true;
+        }
+        Timestamp::parse(timestamp).is_ok_and(|made| {
+            self.since.is_none_or(|since| made >= since)
+                && self.until.is_none_or(|until| made < until)
+        })
+    }
+
+    /// Whether the records of one call say the words together.
+    fn says<'a>(&self, records: impl Iterator<Item = &'a str>) -> bool {
+        self.text
+            .as_ref()
+            .is_none_or(|words| words.stand_in(records))
     }
 
     fn is_empty(&self) -> bool {
         let texts = [&self.user, &self.server, &self.tool, &self.outcome];
-        self.since.is_none() && texts.iter().all(|text| text.is_none())
+        self.since.is_none()
+            && self.until.is_none()
+            && self.text.is_none()
+            && texts.iter().all(|text| text.is_none())
     }
 }
 
@@ -239,11 +273,8 @@ fn walk(
             continue;
         };
         last = Some(seq);
-        let json = match row.get_ref(1)? {
-            ValueRef::Blob(bytes) | ValueRef::Text(bytes) => String::from_utf8_lossy(bytes),
-            ValueRef::Null | ValueRef::Integer(_) | ValueRef::Real(_) => Cow::Borrowed(""),
-        };
-        if filter.is_empty() || filter.matches(&serde_json::from_str(&json).unwrap_or_default()) {
+        let json = text(row.get_ref(1)?);
+        if filter.admits(&json) {
             let json = json.into();
             let flow = each(Entry { seq, json });
             if flow.is_break() {
@@ -252,6 +283,14 @@ fn walk(
         }
     }
     Ok((last, ControlFlow::Continue(())))
+}
+
+/// A stored body as far as it is text.
+fn text(value: ValueRef<'_>) -> Cow<'_, str> {
+    match value {
+        ValueRef::Blob(bytes) | ValueRef::Text(bytes) => String::from_utf8_lossy(bytes),
+        ValueRef::Null | ValueRef::Integer(_) | ValueRef::Real(_) => Cow::Borrowed(""),
+    }
 }
 
 #[cfg(test)]

@@ -15,6 +15,7 @@ use rusqlite::config::DbConfig;
 use rusqlite::limits::Limit;
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 
+use super::key::KeyPlace;
 use super::schema;
 
 /// No record is near as long.
@@ -227,6 +228,16 @@ impl Reader {
             .connection
             .query_one(query, [], |row| row.get::<_, String>(0));
         origin.ok().map(Into::into)
+    }
+
+    /// Where the log says that its keys are.
+    #[must_use]
+    pub fn key_place(&self) -> Option<KeyPlace> {
+        let query = "SELECT key_place FROM log";
+        let place = self
+            .connection
+            .query_one(query, [], |row| row.get::<_, String>(0));
+        KeyPlace::parse(&place.ok()?)
     }
 
     /// The connection, for statements over the known tables.

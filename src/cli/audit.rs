@@ -1,13 +1,16 @@
-//! `chaperone audit list|show|tail|verify`.
+//! `chaperone audit list|show|tail|export|verify`.
 //!
 //! Prints to what it is given, so that nothing here decides where that goes. Everything that comes
 //! out of a record is escaped before a person sees it: a tool's answer is in there.
 
 mod command;
 mod hold;
+mod export;
+mod filter;
+mod matching;
 mod table;
 
-use std::io::{self, Write};
+use std::io::{self, Read, Write};
 use std::ops::ControlFlow;
 use std::path::PathBuf;
 
@@ -15,12 +18,16 @@ use clap::{Args, Subcommand};
 
 pub use self::command::execute;
 use self::hold::Hold;
+use self::export::ExportArgs;
+use self::filter::FilterArgs;
+use self::matching::MatchArgs;
 use self::table::Table;
 use crate::audit::checkpoint::{Checkpoint, VerifierKey};
+use crate::audit::export::ExportError;
+use crate::audit::key::KeyError;
 use crate::audit::query::{self, Entry, Filter, Order, QueryError};
 use crate::audit::reader::{ReadError, Reader};
 use crate::audit::verify::{self, KeySource, PinnedHead, PinnedKey, VerifyError, VerifyRequest};
-use crate::clock::Timestamp;
 
 /// How many records are shown when nobody says.
 const USUAL: usize = 50;
@@ -69,6 +76,10 @@ enum AuditCommand {
         /// Begin or end it; without this, say how it is.
         hold: Option<Hold>,
     },
+    /// Find records whose redacted arguments had exactly this value.
+    Match(MatchArgs),
+    /// Write records for other programs.
+    Export(ExportArgs),
     /// Find out whether the log is what was written.
     Verify {
         /// The log's public key, as `name+id+key`; without it the keychain's is used.
@@ -78,25 +89,6 @@ enum AuditCommand {
         #[arg(long, value_name = "HEAD", value_parser = parse_head)]
         head: Option<PinnedHead>,
     },
-}
-
-#[derive(Debug, Args)]
-struct FilterArgs {
-    /// Made at this time or later: `2026-01-31` or `2026-01-31T12:00:00Z`.
-    #[arg(long, value_name = "TIME", value_parser = parse_since)]
-    since: Option<Timestamp>,
-    /// By this person: e-mail or subject.
-    #[arg(long)]
-    user: Option<Box<str>>,
-    /// On this server.
-    #[arg(long)]
-    server: Option<Box<str>>,
-    /// Of this tool, by its own name.
-    #[arg(long)]
-    tool: Option<Box<str>>,
-    /// `success`, `error`, `denied` or `unknown`.
-    #[arg(long, value_parser = ["success", "error", "denied", "unknown"])]
-    outcome: Option<String>,
 }
 
 /// What is known about the log outside its file.
@@ -116,6 +108,10 @@ pub struct World<'a> {
     pub colour: bool,
     /// Asks the keychain; called only by `verify` without `--key`.
     pub known: &'a mut dyn FnMut() -> Known,
+    /// The keyed digest that redaction leaves of a value in this log.
+    pub digest: &'a mut dyn FnMut(&Reader, &str) -> Result<String, KeyError>,
+    /// Standard input.
+    pub input: &'a mut dyn Read,
     /// Lets half a second pass, or says that it is time to stop.
     pub wait: &'a mut dyn FnMut() -> ControlFlow<()>,
     /// Where results go.
@@ -134,6 +130,15 @@ pub enum AuditError {
     /// There is no verdict.
     #[error(transparent)]
     Verify(#[from] VerifyError),
+    /// Records do not reach their destination.
+    #[error(transparent)]
+    Export(#[from] ExportError),
+    /// The key of the digests is not to be had.
+    #[error("the key of the digests is not available")]
+    Key(#[from] KeyError),
+    /// The value is not there.
+    #[error("the value cannot be read from standard input")]
+    Input(#[source] io::Error),
     /// No record is called that.
     #[error("no record has the number, id or request_id {0:?}")]
     NoRecord(Box<str>),
@@ -167,6 +172,13 @@ pub fn run(args: &AuditArgs, world: &mut World<'_>) -> Result<u8, AuditError> {
                 args.json,
                 world,
             )?;
+        }
+        AuditCommand::Match(matching) => {
+            let found = matching::run(matching, &Reader::open(&database)?, args.json, world)?;
+            return Ok(u8::from(!found));
+        }
+        AuditCommand::Export(export) => {
+            export::run(export, &Reader::open(&database)?, args.json, world)?;
         }
         AuditCommand::Verify { key, head } => {
             let known = if key.is_some() {
@@ -325,25 +337,6 @@ impl<'a> Printer<'a> {
         self.failed = done.and(self.out.flush());
         flow
     }
-}
-
-impl FilterArgs {
-    fn filter(&self) -> Filter {
-        Filter {
-            since: self.since,
-            user: self.user.clone(),
-            server: self.server.clone(),
-            tool: self.tool.clone(),
-            outcome: self.outcome.as_deref().map(Into::into),
-        }
-    }
-}
-
-fn parse_since(text: &str) -> Result<Timestamp, chrono::ParseError> {
-    Timestamp::parse(text).or_else(|error| {
-        let midnight = Timestamp::parse(&format!("{text}T00:00:00Z"));
-        midnight.map_err(|_| error)
-    })
 }
 
 /// A file that holds a head, or what stands there.

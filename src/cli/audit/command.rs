@@ -6,9 +6,11 @@ use std::time::Duration;
 use super::{AuditArgs, AuditCommand, AuditError, Known, World};
 use crate::app::App;
 use crate::audit::checkpoint::VerifierKey;
+use crate::audit::export::ExportError;
 use crate::audit::key::{self, KeyError, KeyPlace};
 use crate::audit::mark;
 use crate::audit::reader::Reader;
+use crate::audit::redact::Redactor;
 use crate::cli::console::Console;
 use crate::cli::failure::{Failure, exit};
 use crate::login::keychain::SecretStore;
@@ -36,6 +38,12 @@ fn command(args: &AuditArgs, app: &App, console: &mut Console) -> Result<u8, Fai
             database: app.paths.audit_db(),
             colour,
             known: &mut || known(&*app.keychain, &app.paths, &mut notes),
+            digest: &mut |reader, value| {
+                let place = reader.key_place().unwrap_or(KeyPlace::Keychain);
+                let keys = key::load(place, &app.paths.data_dir, &*app.keychain)?;
+                Ok(Redactor::new(&[], *keys.digest).keyed_digest(value))
+            },
+            input: &mut std::io::stdin(),
             wait: &mut || {
                 std::thread::sleep(PAUSE);
                 ControlFlow::Continue(())
@@ -81,12 +89,17 @@ fn asked(secrets: &dyn SecretStore, paths: &Paths) -> Result<Known, KeyError> {
 
 fn failure(error: &AuditError) -> Failure {
     match error {
-        AuditError::Output(cause) if cause.kind() == std::io::ErrorKind::BrokenPipe => {
+        AuditError::Output(cause) | AuditError::Export(ExportError::Output(cause))
+            if cause.kind() == std::io::ErrorKind::BrokenPipe =>
+        {
             Failure::new(exit::FAILED, "")
         }
         AuditError::Read(_)
         | AuditError::Query(_)
         | AuditError::Verify(_)
+        | AuditError::Export(_)
+        | AuditError::Key(_)
+        | AuditError::Input(_)
         | AuditError::NoRecord(_)
         | AuditError::Output(_) => Failure::failed(error),
     }

@@ -5,6 +5,7 @@ use tempfile::TempDir;
 
 use super::*;
 use crate::audit::checkpoint::sign;
+use crate::audit::redact::Redactor;
 use crate::audit::schema;
 use crate::audit::tree::{Frontier, leaf_hash};
 
@@ -69,6 +70,8 @@ fn ran(directory: &TempDir, line: &[&str], colour: bool) -> (Result<u8, AuditErr
                 key: Some(key.clone()),
                 mark: None,
             },
+            digest: &mut |_, value| Ok(Redactor::new(&[], [7; 32]).keyed_digest(value)),
+            input: &mut &b"hunter2\n"[..],
             wait: &mut || ControlFlow::Break(()),
             out: &mut out,
         },
@@ -174,4 +177,73 @@ fn wrong_arguments_are_refused_before_anything_is_read() {
             "{line:?}"
         );
     }
+}
+
+#[test]
+fn a_value_that_was_taken_out_is_found_by_its_digest_alone() {
+    let digest = Redactor::new(&[], [7; 32]).keyed_digest("hunter2");
+    let with = |seq: u32, user: &str, redacted: &str, args: &str| {
+        format!(
+            r#"{{"id":"{seq}","seq":{seq},"timestamp":"2026-01-01T00:00:00.000Z","kind":"intent","user_id":"{user}","tool_args":{args},"redacted":{redacted}}}"#
+        )
+    };
+    let place = format!(r#"[{{"path":"/password","digest":"{digest}"}}]"#);
+    let bodies = [
+        with(0, "alice", &place, "{}"),
+        // Says so itself.
+        with(1, "mallory", "[]", &format!("\"{digest}\"")),
+        with(2, "bob", &place, "{}"),
+    ];
+    let directory = log(&bodies.each_ref().map(String::as_str));
+    for value in ["hunter2", "-"] {
+        let (code, text) = ran(&directory, &["match", value, "--json"], false);
+        assert_eq!(code.unwrap(), 0);
+        assert_eq!(text.lines().collect::<Vec<_>>(), [&bodies[0], &bodies[2]]);
+    }
+    let (_, text) = ran(&directory, &["match", "-", "--user", "bob"], false);
+    assert!(text.contains("bob") && !text.contains("alice"), "{text}");
+    for other in ["hunter", "hunter2\n", ""] {
+        let (code, text) = ran(&directory, &["match", other], false);
+        assert_eq!((code.unwrap(), text.as_str()), (1, ""), "{other:?}");
+    }
+}
+
+#[test]
+fn words_and_times_choose_records() {
+    let directory = log(&BODIES);
+    for (line, expected) in [
+        (["--text", "DB Q"], vec![0, 1]),
+        (["--text", "no"], vec![2]),
+        (["--until", "2026-01-02"], vec![0, 1]),
+        (["--until", "2026-01-02T00:00:00Z"], vec![0]),
+    ] {
+        let (_, text) = ran(&directory, &["list", "--json", line[0], line[1]], false);
+        let expected: Vec<_> = expected.iter().map(|at: &usize| BODIES[*at]).collect();
+        assert_eq!(text.lines().collect::<Vec<_>>(), expected, "{line:?}");
+    }
+}
+
+#[test]
+fn an_export_goes_to_standard_output_or_to_a_file() {
+    let directory = log(&BODIES);
+    let (_, text) = ran(&directory, &["export"], false);
+    assert_eq!(text.lines().collect::<Vec<_>>(), BODIES);
+    let file = directory.path().join("out.csv");
+    let file = file.to_str().unwrap();
+    let line = [
+        "export",
+        "--format",
+        "csv",
+        "--outcome",
+        "denied",
+        "-o",
+        file,
+    ];
+    let (code, text) = ran(&directory, &line, false);
+    assert_eq!(code.unwrap(), 0);
+    assert_eq!(text, format!("{file}: 1 lines\n"));
+    let text = std::fs::read_to_string(file).unwrap();
+    assert!(text.contains("\"b\u{FFFD}[2Jb\""), "{text:?}");
+    let (code, _) = ran(&directory, &["export", "-o", "/"], false);
+    assert!(matches!(code, Err(AuditError::Export(_))));
 }
