@@ -4,6 +4,8 @@
 //! each bit of the size. There is no second structure beside this one: two that may disagree are how
 //! other logs accepted forged proofs.
 
+pub mod proof;
+
 use aws_lc_rs::digest::{Context, SHA256};
 
 /// A SHA-256 digest.
