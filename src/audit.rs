@@ -23,6 +23,7 @@ use crate::paths::Paths;
 use crate::policy::Permit;
 use crate::principal::{Generation, Identity};
 
+pub mod bundle;
 pub mod checkpoint;
 mod chore;
 mod entry;

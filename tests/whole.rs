@@ -59,6 +59,10 @@ mod outages;
 mod hostile;
 
 #[cfg(test)]
+#[path = "whole/evidence.rs"]
+mod evidence;
+
+#[cfg(test)]
 #[path = "whole/ending.rs"]
 mod ending;
 

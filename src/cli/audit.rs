@@ -4,11 +4,13 @@
 //! out of a record is escaped before a person sees it: a tool's answer is in there.
 
 mod command;
-mod hold;
+mod explain;
 mod export;
 mod filter;
+mod hold;
 mod matching;
 mod table;
+mod verify;
 
 use std::io::{self, Read, Write};
 use std::ops::ControlFlow;
@@ -17,17 +19,19 @@ use std::path::PathBuf;
 use clap::{Args, Subcommand};
 
 pub use self::command::execute;
-use self::hold::Hold;
 use self::export::ExportArgs;
 use self::filter::FilterArgs;
+use self::hold::Hold;
 use self::matching::MatchArgs;
 use self::table::Table;
+use self::verify::Pins;
+use crate::audit::bundle::{self, BundleError, EvidenceError};
 use crate::audit::checkpoint::{Checkpoint, VerifierKey};
 use crate::audit::export::ExportError;
 use crate::audit::key::KeyError;
 use crate::audit::query::{self, Entry, Filter, Order, QueryError};
 use crate::audit::reader::{ReadError, Reader};
-use crate::audit::verify::{self, KeySource, PinnedHead, PinnedKey, VerifyError, VerifyRequest};
+use crate::audit::verify::{PinnedHead, VerifyError};
 
 /// How many records are shown when nobody says.
 const USUAL: usize = 50;
@@ -60,10 +64,13 @@ enum AuditCommand {
         #[command(flatten)]
         filter: FilterArgs,
     },
-    /// Show one record, or both of a call, in full.
+    /// Explain a call, and show its records in full, or any other record.
     Show {
         /// The record's number or id, or the call's `request_id`.
         record: String,
+        /// Each record with its proof and the signed head, as JSON that `audit verify` accepts.
+        #[arg(long)]
+        proof: bool,
     },
     /// Show records as they are written, until interrupted.
     Tail {
@@ -80,13 +87,17 @@ enum AuditCommand {
     Match(MatchArgs),
     /// Write records for other programs.
     Export(ExportArgs),
-    /// Find out whether the log is what was written.
+    /// Find out whether the log is what was written, or what evidence from one proves.
     Verify {
+        /// A log, a bundle of `audit export`, or records of `audit show --proof`; without it this
+        /// account's log.
+        #[arg(value_name = "FILE", conflicts_with = "db")]
+        file: Option<PathBuf>,
         /// The log's public key, as `name+id+key`; without it the keychain's is used.
         #[arg(long, value_name = "KEY", value_parser = VerifierKey::parse)]
         key: Option<VerifierKey>,
         /// A signed head kept from earlier: a file with it, or `size:root`.
-        #[arg(long, value_name = "HEAD", value_parser = parse_head)]
+        #[arg(long, value_name = "HEAD", value_parser = verify::parse_head)]
         head: Option<PinnedHead>,
     },
 }
@@ -130,6 +141,12 @@ pub enum AuditError {
     /// There is no verdict.
     #[error(transparent)]
     Verify(#[from] VerifyError),
+    /// There is no verdict on evidence.
+    #[error(transparent)]
+    Evidence(#[from] EvidenceError),
+    /// There is no evidence.
+    #[error(transparent)]
+    Bundle(#[from] BundleError),
     /// Records do not reach their destination.
     #[error(transparent)]
     Export(#[from] ExportError),
@@ -164,7 +181,14 @@ pub fn run(args: &AuditArgs, world: &mut World<'_>) -> Result<u8, AuditError> {
                 world,
             )?;
         }
-        AuditCommand::Show { record } => show(&Reader::open(&database)?, record, args.json, world)?,
+        AuditCommand::Show { record, proof } => {
+            let reader = Reader::open(&database)?;
+            if *proof {
+                bundle::singles(&reader, record, world.out)?;
+            } else {
+                show(&reader, record, args.json, world)?;
+            }
+        }
         AuditCommand::Tail { filter } => {
             tail(
                 &Reader::open_live(&database)?,
@@ -180,52 +204,18 @@ pub fn run(args: &AuditArgs, world: &mut World<'_>) -> Result<u8, AuditError> {
         AuditCommand::Export(export) => {
             export::run(export, &Reader::open(&database)?, args.json, world)?;
         }
-        AuditCommand::Verify { key, head } => {
-            let known = if key.is_some() {
-                Known::default()
-            } else {
-                (world.known)()
-            };
-            // The keychain knows this account's log and no other.
-            let known = if args.db.is_some() {
-                Known::default()
-            } else {
-                known
-            };
-            let request = VerifyRequest {
-                database,
-                key: pinned(key.clone(), known.key),
+        AuditCommand::Verify { file, key, head } => {
+            let pins = Pins {
+                key: key.clone(),
                 head: head.clone(),
-                mark: known.mark,
             };
-            return judge(&request, args.json, world);
+            let given = file.as_ref().or(args.db.as_ref());
+            return verify::run(given, pins, args.json, world);
         }
         // It takes more than the log; see `execute`.
         AuditCommand::Hold { .. } => {}
     }
     Ok(0)
-}
-
-fn pinned(given: Option<VerifierKey>, keychain: Option<VerifierKey>) -> Option<PinnedKey> {
-    let given = given.map(|key| PinnedKey {
-        key,
-        source: KeySource::Given,
-    });
-    given.or(keychain.map(|key| PinnedKey {
-        key,
-        source: KeySource::Keychain,
-    }))
-}
-
-fn judge(request: &VerifyRequest, json: bool, world: &mut World<'_>) -> Result<u8, AuditError> {
-    let report = verify::verify(request)?;
-    if json {
-        serde_json::to_writer(&mut *world.out, &report).map_err(io::Error::from)?;
-        writeln!(world.out)?;
-    } else {
-        writeln!(world.out, "{report}")?;
-    }
-    Ok(report.exit_code())
 }
 
 /// The newest first for people; for programs in the order of the log.
@@ -295,6 +285,9 @@ fn show(reader: &Reader, which: &str, json: bool, world: &mut World<'_>) -> Resu
     if found.is_empty() {
         return Err(AuditError::NoRecord(which.into()));
     }
+    if !json {
+        explain::call(&found, world.out)?;
+    }
     for (nth, entry) in found.iter().enumerate() {
         if json {
             writeln!(world.out, "{}", entry.json)?;
@@ -336,14 +329,6 @@ impl<'a> Printer<'a> {
         };
         self.failed = done.and(self.out.flush());
         flow
-    }
-}
-
-/// A file that holds a head, or what stands there.
-fn parse_head(text: &str) -> Result<PinnedHead, verify::PinnedHeadError> {
-    match std::fs::read_to_string(text) {
-        Ok(note) => PinnedHead::parse(&note).or_else(|_| PinnedHead::parse(note.trim())),
-        Err(_) => PinnedHead::parse(text),
     }
 }
 

@@ -98,6 +98,8 @@ fn failure(error: &AuditError) -> Failure {
         | AuditError::Query(_)
         | AuditError::Verify(_)
         | AuditError::Export(_)
+        | AuditError::Evidence(_)
+        | AuditError::Bundle(_)
         | AuditError::Key(_)
         | AuditError::Input(_)
         | AuditError::NoRecord(_)

@@ -129,7 +129,17 @@ fn a_call_is_shown_with_both_its_records() {
         text.contains("kind              intent\n") && text.contains("\n\nid                b\n"),
         "{text}"
     );
+    assert!(
+        text.starts_with(
+            "alice asked for q on db.\nPermitted.\nThe server did it after 3 ms.\n\nid "
+        ),
+        "{text}"
+    );
     let (_, text) = ran(&directory, &["show", "2"], false);
+    assert!(
+        text.starts_with("b\\u{1b}[2Jb asked for d on db.\nRefused: no.\n\n"),
+        "{text}"
+    );
     assert!(text.contains("user_id           b\\u{1b}[2Jb\n"), "{text}");
     assert!(matches!(
         ran(&directory, &["show", "9"], false).0,
@@ -167,13 +177,22 @@ fn verifying_exits_with_what_was_found() {
 #[test]
 fn wrong_arguments_are_refused_before_anything_is_read() {
     for line in [
-        ["list", "--since", "yesterday"],
-        ["list", "--outcome", "fine"],
-        ["verify", "--key", "x"],
-        ["verify", "--head", "x"],
+        ["list", "--since", "yesterday"].as_slice(),
+        &["list", "--until", "soon"],
+        &["list", "--outcome", "fine"],
+        &["verify", "--key", "x"],
+        &["verify", "--head", "x"],
+        &["verify", "x", "--db", "y"],
+        &["export", "--format", "xml"],
+        &["export", "--select", "person=x"],
+        &["export", "--select", "user=x", "--user", "y"],
+        &["export", "--id", "1"],
+        &["export", "--bundle", "x", "--id", "1", "--user", "y"],
+        &["export", "--bundle", "x", "-o", "y"],
+        &["match"],
     ] {
         assert!(
-            Line::try_parse_from(std::iter::once("audit").chain(line)).is_err(),
+            Line::try_parse_from(std::iter::once(&"audit").chain(line)).is_err(),
             "{line:?}"
         );
     }
@@ -246,4 +265,83 @@ fn an_export_goes_to_standard_output_or_to_a_file() {
     assert!(text.contains("\"b\u{FFFD}[2Jb\""), "{text:?}");
     let (code, _) = ran(&directory, &["export", "-o", "/"], false);
     assert!(matches!(code, Err(AuditError::Export(_))));
+}
+
+#[test]
+fn evidence_leaves_and_is_verified_without_the_log() {
+    let directory = log(&BODIES);
+    let file = directory.path().join("evidence.zip");
+    let file = file.to_str().unwrap();
+    let line = [
+        "export",
+        "--bundle",
+        file,
+        "--select",
+        "user=alice",
+        "--json",
+    ];
+    let (code, text) = ran(&directory, &line, false);
+    assert_eq!(code.unwrap(), 0);
+    let done: serde_json::Value = serde_json::from_str(&text).unwrap();
+    assert_eq!((&done["file"], &done["records"]), (&file.into(), &2.into()));
+    let key = VerifierKey::new(ORIGIN, SigningKey::from_bytes(&[1; 32]).verifying_key());
+    let key = key.unwrap().to_string();
+    let elsewhere = tempfile::tempdir().unwrap();
+    let (code, text) = ran(&elsewhere, &["verify", file, "--key", &key], false);
+    assert_eq!(code.unwrap(), 0, "{text}");
+    assert!(
+        text.starts_with("intact: 2 records, up to record 1 ("),
+        "{text}"
+    );
+    // The keychain is not asked, though it knows the key.
+    let (code, text) = ran(&elsewhere, &["verify", file, "--json"], false);
+    assert_eq!(code.unwrap(), 7);
+    let report: serde_json::Value = serde_json::from_str(&text).unwrap();
+    assert_eq!(
+        (&report["verdict"], &report["kind"], &report["key"]),
+        (&"unproven".into(), &"bundle".into(), &"file".into())
+    );
+    for line in [
+        ["export", "--bundle", file, "--id", "nothing"].as_slice(),
+        &["export", "--bundle", file, "--user", "nobody"],
+    ] {
+        let (code, _) = ran(&directory, line, false);
+        assert!(matches!(code, Err(AuditError::Bundle(_))), "{code:?}");
+    }
+}
+
+#[test]
+fn a_file_is_verified_as_what_it_is() {
+    let directory = log(&BODIES);
+    let file = directory.path().join("x");
+    let file = file.to_str().unwrap();
+    let elsewhere = tempfile::tempdir().unwrap();
+    let key = VerifierKey::new(ORIGIN, SigningKey::from_bytes(&[1; 32]).verifying_key());
+    let key = key.unwrap().to_string();
+    let (_, proof) = ran(&directory, &["show", "2", "--proof"], false);
+    std::fs::write(file, proof).unwrap();
+    assert_eq!(
+        ran(&elsewhere, &["verify", file, "--key", &key], false)
+            .0
+            .unwrap(),
+        0
+    );
+    std::fs::write(file, "PK").unwrap();
+    assert_eq!(
+        ran(&elsewhere, &["verify", file, "--key", &key], false)
+            .0
+            .unwrap(),
+        6
+    );
+    // A log can be named in the same place.
+    let own = directory.path().join("audit.db");
+    let own = own.to_str().unwrap();
+    assert_eq!(
+        ran(&elsewhere, &["verify", own, "--key", &key], false)
+            .0
+            .unwrap(),
+        7
+    );
+    let missing = ran(&elsewhere, &["verify", "/no/such/file"], false).0;
+    assert!(matches!(missing, Err(AuditError::Verify(_))), "{missing:?}");
 }
