@@ -11,10 +11,12 @@ use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 use std::time::Duration;
 
+use ed25519_dalek::VerifyingKey;
 use rusqlite::config::DbConfig;
 use rusqlite::limits::Limit;
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 
+use super::checkpoint::VerifierKey;
 use super::key::KeyPlace;
 use super::schema;
 
@@ -228,6 +230,17 @@ impl Reader {
             .connection
             .query_one(query, [], |row| row.get::<_, String>(0));
         origin.ok().map(Into::into)
+    }
+
+    /// The key that the log calls its own; a hint, not a proof.
+    #[must_use]
+    pub fn verifier_key(&self) -> Option<VerifierKey> {
+        let query = "SELECT origin, public_key FROM log";
+        let row = self.connection.query_one(query, [], |row| {
+            Ok((row.get::<_, String>(0)?, row.get::<_, [u8; 32]>(1)?))
+        });
+        let (origin, key) = row.ok()?;
+        VerifierKey::new(&origin, VerifyingKey::from_bytes(&key).ok()?).ok()
     }
 
     /// Where the log says that its keys are.

@@ -51,6 +51,13 @@ pub struct AuditArgs {
     command: AuditCommand,
 }
 
+const KEY_HELP: &str = "\
+Keep it where the log is not: a key that comes with the log proves nothing.
+
+Example:
+  chaperone audit key > key.txt
+  chaperone audit verify evidence.zip --key \"$(cat key.txt)\"";
+
 #[derive(Debug, Subcommand)]
 enum AuditCommand {
     /// Show the newest records.
@@ -87,6 +94,9 @@ enum AuditCommand {
     Match(MatchArgs),
     /// Write records for other programs.
     Export(ExportArgs),
+    /// Print the log's public key, for whoever is to verify it one day.
+    #[command(after_help = KEY_HELP)]
+    Key,
     /// Find out whether the log is what was written, or what evidence from one proves.
     Verify {
         /// A log, a bundle of `audit export`, or records of `audit show --proof`; without it this
@@ -153,6 +163,9 @@ pub enum AuditError {
     /// The key of the digests is not to be had.
     #[error("the key of the digests is not available")]
     Key(#[from] KeyError),
+    /// What the log gives as its key is none.
+    #[error("the log does not say which key signs it")]
+    NoKey,
     /// The value is not there.
     #[error("the value cannot be read from standard input")]
     Input(#[source] io::Error),
@@ -204,6 +217,7 @@ pub fn run(args: &AuditArgs, world: &mut World<'_>) -> Result<u8, AuditError> {
         AuditCommand::Export(export) => {
             export::run(export, &Reader::open(&database)?, args.json, world)?;
         }
+        AuditCommand::Key => verify::key(args.db.as_ref(), args.json, world)?,
         AuditCommand::Verify { file, key, head } => {
             let pins = Pins {
                 key: key.clone(),

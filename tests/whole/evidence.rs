@@ -143,7 +143,9 @@ async fn evidence_is_verified_on_another_machine() {
     let verify = ["audit", "verify", bundle, "--json", "--head", &head];
     let whole = text(world, &verify).await;
     let whole: Value = serde_json::from_str(&whole).expect("a report");
-    let signer = whole["signer"].as_str().expect("a key");
+    let signer = text(world, &["audit", "key"]).await;
+    let signer = signer.trim_end();
+    assert_eq!(whole["signer"], signer);
     // No keychain, no log, no configuration.
     let elsewhere = World::new();
     let verdict = text(&elsewhere, &["audit", "verify", bundle, "--key", signer]).await;

@@ -7,7 +7,6 @@
 use std::collections::BTreeSet;
 use std::io::{self, Seek, Write};
 
-use ed25519_dalek::VerifyingKey;
 use rusqlite::{Connection, OptionalExtension as _};
 
 use super::archive::Archive;
@@ -88,7 +87,7 @@ pub fn bundle(
 ) -> Result<usize, BundleError> {
     let snapshot = reader.connection().unchecked_transaction()?;
     let chosen = selection.choose(reader)?;
-    let evidence = Evidence::gather(&snapshot, &chosen)?;
+    let evidence = Evidence::gather(reader, &chosen)?;
     let mut archive = Archive::new(out);
     archive.file(README, include_bytes!("readme.txt"))?;
     archive.file(CHECKPOINT, evidence.note.as_bytes())?;
@@ -115,7 +114,7 @@ pub fn bundle(
 pub fn singles(reader: &Reader, which: &str, out: &mut dyn Write) -> Result<(), BundleError> {
     let snapshot = reader.connection().unchecked_transaction()?;
     let chosen = Selection::Ids(vec![which.into()]).choose(reader)?;
-    let evidence = Evidence::gather(&snapshot, &chosen)?;
+    let evidence = Evidence::gather(reader, &chosen)?;
     for seq in &chosen {
         let Line { seq, proof, record } = evidence.line(&snapshot, *seq)?;
         let single = Single {
@@ -205,8 +204,10 @@ struct Evidence {
 }
 
 impl Evidence {
-    fn gather(connection: &Connection, chosen: &BTreeSet<u64>) -> Result<Self, BundleError> {
-        let (note, key) = signed(connection)?;
+    fn gather(reader: &Reader, chosen: &BTreeSet<u64>) -> Result<Self, BundleError> {
+        let connection = reader.connection();
+        let key = reader.verifier_key().ok_or(BundleError::NoHead)?;
+        let note = signed(connection)?;
         let opened = checkpoint::open(&note, key.key(), key.origin());
         let head = opened.map_err(|_refused| BundleError::NoHead)?.head;
         if let Some(seq) = chosen.range(head.size..).next() {
@@ -274,19 +275,9 @@ impl Evidence {
     }
 }
 
-/// The newest signed head, and the key that the log says is its own.
-fn signed(connection: &Connection) -> Result<(String, VerifierKey), BundleError> {
-    let sql = "SELECT origin, public_key, note FROM log, head WHERE note IS NOT NULL";
-    let row = connection.query_row(sql, [], |row| {
-        Ok((
-            row.get::<_, String>(0)?,
-            row.get::<_, Vec<u8>>(1)?,
-            row.get::<_, String>(2)?,
-        ))
-    });
-    let (origin, key, note) = row.optional()?.ok_or(BundleError::NoHead)?;
-    let key = <[u8; 32]>::try_from(key).ok();
-    let key = key.and_then(|key| VerifyingKey::from_bytes(&key).ok());
-    let key = key.and_then(|key| VerifierKey::new(&origin, key).ok());
-    Ok((note, key.ok_or(BundleError::NoHead)?))
+/// The newest signed head.
+fn signed(connection: &Connection) -> Result<String, BundleError> {
+    let sql = "SELECT note FROM head WHERE note IS NOT NULL";
+    let note = connection.query_row(sql, [], |row| row.get(0)).optional()?;
+    note.ok_or(BundleError::NoHead)
 }

@@ -102,6 +102,7 @@ fn failure(error: &AuditError) -> Failure {
         | AuditError::Bundle(_)
         | AuditError::Key(_)
         | AuditError::Input(_)
+        | AuditError::NoKey
         | AuditError::NoRecord(_)
         | AuditError::Output(_) => Failure::failed(error),
     }

@@ -311,6 +311,25 @@ fn evidence_leaves_and_is_verified_without_the_log() {
 }
 
 #[test]
+fn the_logs_key_can_be_kept_elsewhere() {
+    let directory = log(&BODIES);
+    let key = VerifierKey::new(ORIGIN, SigningKey::from_bytes(&[1; 32]).verifying_key());
+    let key = key.unwrap().to_string();
+    assert_eq!(ran(&directory, &["key"], false).1, format!("{key}\n"));
+    let own = directory.path().join("audit.db");
+    let (_, text) = ran(
+        &directory,
+        &["key", "--json", "--db", own.to_str().unwrap()],
+        false,
+    );
+    let found: serde_json::Value = serde_json::from_str(&text).unwrap();
+    assert_eq!(
+        (&found["key"], &found["source"]),
+        (&key.into(), &"file".into())
+    );
+}
+
+#[test]
 fn a_file_is_verified_as_what_it_is() {
     let directory = log(&BODIES);
     let file = directory.path().join("x");

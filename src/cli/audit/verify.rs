@@ -9,6 +9,7 @@ use serde::Serialize;
 use super::{AuditError, Known, World};
 use crate::audit::bundle::{self, EvidenceRequest, Kind};
 use crate::audit::checkpoint::VerifierKey;
+use crate::audit::reader::Reader;
 use crate::audit::verify::{
     self, KeySource, PinnedHead, PinnedHeadError, PinnedKey, VerifyRequest,
 };
@@ -83,6 +84,36 @@ fn pinned(given: Option<VerifierKey>, keychain: Option<VerifierKey>) -> Option<P
         key,
         source: KeySource::Keychain,
     }))
+}
+
+/// Prints the key that heads of this account's log, or of a given one, are signed with: as the
+/// keychain knows it, else as the log says.
+pub(super) fn key(
+    given: Option<&PathBuf>,
+    json: bool,
+    world: &mut World<'_>,
+) -> Result<(), AuditError> {
+    let known = match given {
+        None => (world.known)().key,
+        Some(_) => None,
+    };
+    let source = match known {
+        Some(_) => KeySource::Keychain,
+        None => KeySource::File,
+    };
+    let key = match known {
+        Some(key) => key,
+        None => Reader::open(given.unwrap_or(&world.database))?
+            .verifier_key()
+            .ok_or(AuditError::NoKey)?,
+    };
+    if json {
+        let found = serde_json::json!({ "key": key.to_string(), "source": source });
+        writeln!(world.out, "{found}")?;
+    } else {
+        writeln!(world.out, "{key}")?;
+    }
+    Ok(())
 }
 
 fn print(
