@@ -41,6 +41,7 @@ pub mod schema;
 mod scribe;
 mod slot;
 pub mod spool;
+pub mod stats;
 mod store;
 pub mod tree;
 pub mod verify;

@@ -20,6 +20,8 @@
 
 pub mod cli;
 
+pub mod report;
+
 pub mod app;
 
 pub mod front;

@@ -6,10 +6,11 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// From top to bottom, as `lib.rs` has them; each may use those below it.
-const ORDER: [&str; 11] = [
-    "cli", "app", "front", "gateway", "sync", "catalog", "policy", "limits", "audit", "upstream",
-    "login",
+/// From top to bottom, as `lib.rs` has them; each may use those below it. `report` stands high, so that
+/// nothing which serves a host can come to depend on how a log is shown.
+const ORDER: [&str; 12] = [
+    "cli", "report", "app", "front", "gateway", "sync", "catalog", "policy", "limits", "audit",
+    "upstream", "login",
 ];
 
 /// Leaves that all may use, and that use leaves only.

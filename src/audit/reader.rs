@@ -104,6 +104,24 @@ pub(super) fn is_damage(error: &rusqlite::Error) -> bool {
     }
 }
 
+/// Reads a log as it is now, and again if a writer began meanwhile: what was read then may be of
+/// two states.
+///
+/// # Errors
+/// When it cannot be reached, is no log, or `read` fails.
+pub fn undisturbed<T, E: From<ReadError>>(
+    path: &Path,
+    mut read: impl FnMut(&Reader) -> Result<T, E>,
+) -> Result<T, E> {
+    let reader = Reader::open(path)?;
+    let result = read(&reader);
+    if reader.was_overtaken() {
+        // With a writer there, the file can be read like one that is in use.
+        return read(&Reader::open_live(path)?);
+    }
+    result
+}
+
 impl Reader {
     /// Opens a log as it is now.
     ///

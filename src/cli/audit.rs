@@ -1,4 +1,4 @@
-//! `chaperone audit list|show|tail|export|verify`.
+//! `chaperone audit list|show|tail|stats|report|export|verify`.
 //!
 //! Prints to what it is given, so that nothing here decides where that goes. Everything that comes
 //! out of a record is escaped before a person sees it: a tool's answer is in there.
@@ -9,6 +9,8 @@ mod export;
 mod filter;
 mod hold;
 mod matching;
+mod report;
+mod stats;
 mod table;
 mod verify;
 
@@ -23,6 +25,8 @@ use self::export::ExportArgs;
 use self::filter::FilterArgs;
 use self::hold::Hold;
 use self::matching::MatchArgs;
+use self::report::ReportArgs;
+use self::stats::StatsArgs;
 use self::table::Table;
 use self::verify::Pins;
 use crate::audit::bundle::{self, BundleError, EvidenceError};
@@ -31,7 +35,9 @@ use crate::audit::export::ExportError;
 use crate::audit::key::KeyError;
 use crate::audit::query::{self, Entry, Filter, Order, QueryError};
 use crate::audit::reader::{ReadError, Reader};
-use crate::audit::verify::{PinnedHead, VerifyError};
+use crate::audit::verify::VerifyError;
+use crate::clock::Timestamp;
+use crate::report::ReportError;
 
 /// How many records are shown when nobody says.
 const USUAL: usize = 50;
@@ -90,6 +96,12 @@ enum AuditCommand {
         /// Begin or end it; without this, say how it is.
         hold: Option<Hold>,
     },
+    /// Count calls, errors and refusals, and how long they took.
+    #[command(after_help = STATS_HELP)]
+    Stats(StatsArgs),
+    /// Write a report as one HTML file, with what is proven and what happened.
+    #[command(after_help = report::HELP)]
+    Report(ReportArgs),
     /// Find records whose redacted arguments had exactly this value.
     Match(MatchArgs),
     /// Write records for other programs.
@@ -103,14 +115,15 @@ enum AuditCommand {
         /// account's log.
         #[arg(value_name = "FILE", conflicts_with = "db")]
         file: Option<PathBuf>,
-        /// The log's public key, as `name+id+key`; without it the keychain's is used.
-        #[arg(long, value_name = "KEY", value_parser = VerifierKey::parse)]
-        key: Option<VerifierKey>,
-        /// A signed head kept from earlier: a file with it, or `size:root`.
-        #[arg(long, value_name = "HEAD", value_parser = verify::parse_head)]
-        head: Option<PinnedHead>,
+        #[command(flatten)]
+        pins: Pins,
     },
 }
+
+const STATS_HELP: &str = "\
+  chaperone audit stats --since 2026-01-01 --until 2026-01-31 --offset +01:00
+
+Medians and percentiles are exact below 256 ms and within 0.4 % above.";
 
 /// What is known about the log outside its file.
 #[derive(Debug, Default)]
@@ -127,7 +140,9 @@ pub struct World<'a> {
     pub database: PathBuf,
     /// Whether colours are wanted.
     pub colour: bool,
-    /// Asks the keychain; called only by `verify` without `--key`.
+    /// The calendar.
+    pub now: Timestamp,
+    /// Asks the keychain; called only to verify without `--key`.
     pub known: &'a mut dyn FnMut() -> Known,
     /// The keyed digest that redaction leaves of a value in this log.
     pub digest: &'a mut dyn FnMut(&Reader, &str) -> Result<String, KeyError>,
@@ -151,6 +166,9 @@ pub enum AuditError {
     /// There is no verdict.
     #[error(transparent)]
     Verify(#[from] VerifyError),
+    /// There is no report.
+    #[error(transparent)]
+    Report(#[from] ReportError),
     /// There is no verdict on evidence.
     #[error(transparent)]
     Evidence(#[from] EvidenceError),
@@ -218,11 +236,11 @@ pub fn run(args: &AuditArgs, world: &mut World<'_>) -> Result<u8, AuditError> {
             export::run(export, &Reader::open(&database)?, args.json, world)?;
         }
         AuditCommand::Key => verify::key(args.db.as_ref(), args.json, world)?,
-        AuditCommand::Verify { file, key, head } => {
-            let pins = Pins {
-                key: key.clone(),
-                head: head.clone(),
-            };
+        AuditCommand::Stats(asked) => stats::run(asked, &database, args.json, world)?,
+        AuditCommand::Report(asked) => {
+            return report::run(asked, database, args.db.is_none(), args.json, world);
+        }
+        AuditCommand::Verify { file, pins } => {
             let given = file.as_ref().or(args.db.as_ref());
             return verify::run(given, pins, args.json, world);
         }

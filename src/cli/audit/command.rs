@@ -13,6 +13,7 @@ use crate::audit::reader::Reader;
 use crate::audit::redact::Redactor;
 use crate::cli::console::Console;
 use crate::cli::failure::{Failure, exit};
+use crate::clock::{Clock as _, SystemClock};
 use crate::login::keychain::SecretStore;
 use crate::paths::Paths;
 use crate::wording::chain;
@@ -37,6 +38,7 @@ fn command(args: &AuditArgs, app: &App, console: &mut Console) -> Result<u8, Fai
         &mut World {
             database: app.paths.audit_db(),
             colour,
+            now: SystemClock::new().now(),
             known: &mut || known(&*app.keychain, &app.paths, &mut notes),
             digest: &mut |reader, value| {
                 let place = reader.key_place().unwrap_or(KeyPlace::Keychain);
@@ -103,6 +105,7 @@ fn failure(error: &AuditError) -> Failure {
         | AuditError::Key(_)
         | AuditError::Input(_)
         | AuditError::NoKey
+        | AuditError::Report(_)
         | AuditError::NoRecord(_)
         | AuditError::Output(_) => Failure::failed(error),
     }

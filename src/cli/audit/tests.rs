@@ -66,6 +66,7 @@ fn ran(directory: &TempDir, line: &[&str], colour: bool) -> (Result<u8, AuditErr
         &mut World {
             database: directory.path().join("audit.db"),
             colour,
+            now: Timestamp::from_millis(1_767_400_000_000),
             known: &mut || Known {
                 key: Some(key.clone()),
                 mark: None,
@@ -148,6 +149,83 @@ fn a_call_is_shown_with_both_its_records() {
 }
 
 #[test]
+fn counts_are_drawn_for_people_and_one_object_for_programs() {
+    let directory = log(&BODIES);
+    let (code, text) = ran(&directory, &["stats", "--offset", "-05:00"], false);
+    assert_eq!(code.unwrap(), 0);
+    assert!(
+        text.starts_with(
+            "1 calls: 0 errors, 0 unknown; 1 refusals\nmedian 3 ms, 95 of 100 within 3 ms\n\
+             3 records from 2026-01-01T00:00:00.000Z to 2026-01-03T00:00:00.000Z\n\n"
+        ),
+        "{text}"
+    );
+    assert!(
+        text.contains("HOURS OF THE DAY (UTC-05:00)") && text.contains("db q  "),
+        "{text}"
+    );
+    assert!(!text.contains('\u{1b}'));
+    assert!(
+        ran(&directory, &["stats"], true)
+            .1
+            .contains("\u{1b}[33m      1\u{1b}[0m")
+    );
+    let line = ["stats", "--json", "--until", "2026-01-02"];
+    let (_, text) = ran(&directory, &line, true);
+    let stats: serde_json::Value = serde_json::from_str(&text).unwrap();
+    assert_eq!(
+        (&stats["calls"], &stats["refusals"]),
+        (&1.into(), &0.into())
+    );
+    assert_eq!(stats["tools"][0]["tool"], "q");
+}
+
+#[test]
+fn a_report_is_written_whatever_it_has_to_say() {
+    let directory = log(&BODIES);
+    let file = directory.path().join("report.html");
+    let line = [
+        "report",
+        "-o",
+        file.to_str().unwrap(),
+        "--from",
+        "2026-01-02",
+    ];
+    let (code, text) = ran(&directory, &line, false);
+    assert_eq!(code.unwrap(), 0, "unproven is no failure of the report");
+    assert!(
+        text.starts_with("intact up to record 2") && text.contains("written to "),
+        "{text}"
+    );
+    let page = std::fs::read_to_string(&file).unwrap();
+    assert!(page.contains("<h1>2 \u{2013} 3 January 2026</h1>"));
+    assert!(page.contains("b\\u{1b}[2Jb") && !page.contains('\u{1b}'));
+    let connection = Connection::open(directory.path().join("audit.db")).unwrap();
+    connection
+        .execute("UPDATE record SET body = x'00' WHERE seq = 1", [])
+        .unwrap();
+    let (code, text) = ran(
+        &directory,
+        &["report", "--json", "-o", file.to_str().unwrap()],
+        false,
+    );
+    assert_eq!(code.unwrap(), 6);
+    let verdict: serde_json::Value = serde_json::from_str(&text).unwrap();
+    assert_eq!(verdict["verdict"], "changed");
+    let page = std::fs::read_to_string(&file).unwrap();
+    assert!(
+        page.contains("<h3>Changed</h3>") && page.contains("1 records of the log have no content")
+    );
+    let nowhere = directory.path().join("missing/report.html");
+    let (code, _) = ran(
+        &directory,
+        &["report", "-o", nowhere.to_str().unwrap()],
+        false,
+    );
+    assert!(matches!(code, Err(AuditError::Report(_))));
+}
+
+#[test]
 fn verifying_exits_with_what_was_found() {
     let directory = log(&BODIES);
     let head = directory.path().join("head");
@@ -180,6 +258,9 @@ fn wrong_arguments_are_refused_before_anything_is_read() {
         ["list", "--since", "yesterday"].as_slice(),
         &["list", "--until", "soon"],
         &["list", "--outcome", "fine"],
+        &["stats", "--until", "soon"],
+        &["report", "--from", "2026-01-01"],
+        &["stats", "--offset", "CEST"],
         &["verify", "--key", "x"],
         &["verify", "--head", "x"],
         &["verify", "x", "--db", "y"],

@@ -2,8 +2,9 @@
 
 use std::fmt::Display;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
+use clap::Args;
 use serde::Serialize;
 
 use super::{AuditError, Known, World};
@@ -14,63 +15,65 @@ use crate::audit::verify::{
     self, KeySource, PinnedHead, PinnedHeadError, PinnedKey, VerifyRequest,
 };
 
-/// What the verifier brings.
-#[derive(Debug, Default)]
+/// What the person who verifies knows.
+#[derive(Debug, Clone, Default, Args)]
 pub(super) struct Pins {
-    pub(super) key: Option<VerifierKey>,
-    pub(super) head: Option<PinnedHead>,
+    /// The log's public key, as `name+id+key`; without it the keychain's is used.
+    #[arg(long, value_name = "KEY", value_parser = VerifierKey::parse)]
+    key: Option<VerifierKey>,
+    /// A signed head kept from earlier: a file with it, or `size:root`.
+    #[arg(long, value_name = "HEAD", value_parser = parse_head)]
+    head: Option<PinnedHead>,
+}
+
+impl Pins {
+    /// What to verify `database` with; `is_own` says that it is this account's log.
+    pub(super) fn request(
+        &self,
+        database: PathBuf,
+        is_own: bool,
+        world: &mut World<'_>,
+    ) -> VerifyRequest {
+        // The keychain knows this account's log and no other.
+        let known = if self.key.is_none() && is_own {
+            (world.known)()
+        } else {
+            Known::default()
+        };
+        VerifyRequest {
+            database,
+            key: pinned(self.key.clone(), known.key),
+            head: self.head.clone(),
+            mark: known.mark,
+        }
+    }
 }
 
 /// Judges a file, or this account's log; returns the exit code.
 pub(super) fn run(
     given: Option<&PathBuf>,
-    pins: Pins,
+    pins: &Pins,
     json: bool,
     world: &mut World<'_>,
 ) -> Result<u8, AuditError> {
-    let Some(file) = given else {
-        return own_log(pins, json, world);
-    };
     // A log that is not there is told of by who opens it.
-    let kind = bundle::kind(file).unwrap_or(Kind::Database);
-    if kind == Kind::Database {
-        // The keychain knows this account's log and no other.
-        return log(file, pins, Known::default(), json, world);
+    let kind = given.map(|file| (file, bundle::kind(file).unwrap_or(Kind::Database)));
+    if let Some((file, kind)) = kind
+        && kind != Kind::Database
+    {
+        let request = EvidenceRequest {
+            file: file.clone(),
+            kind,
+            key: pins.key.clone(),
+            head: pins.head.clone(),
+        };
+        let report = bundle::verify(&request)?;
+        print(&report, json, world)?;
+        return Ok(report.exit_code());
     }
-    let request = EvidenceRequest {
-        file: file.clone(),
-        kind,
-        key: pins.key,
-        head: pins.head,
-    };
-    let report = bundle::verify(&request)?;
-    print(&report, json, world)?;
-    Ok(report.exit_code())
-}
-
-fn own_log(pins: Pins, json: bool, world: &mut World<'_>) -> Result<u8, AuditError> {
-    let known = if pins.key.is_some() {
-        Known::default()
-    } else {
-        (world.known)()
-    };
-    let database = world.database.clone();
-    log(&database, pins, known, json, world)
-}
-
-fn log(
-    database: &Path,
-    pins: Pins,
-    known: Known,
-    json: bool,
-    world: &mut World<'_>,
-) -> Result<u8, AuditError> {
-    let report = verify::verify(&VerifyRequest {
-        database: database.to_owned(),
-        key: pinned(pins.key, known.key),
-        head: pins.head,
-        mark: known.mark,
-    })?;
+    let database = given.unwrap_or(&world.database).clone();
+    let request = pins.request(database, given.is_none(), world);
+    let report = verify::verify(&request)?;
     print(&report, json, world)?;
     Ok(report.exit_code())
 }
@@ -131,7 +134,7 @@ fn print(
 }
 
 /// A file that holds a head, or what stands there.
-pub(super) fn parse_head(text: &str) -> Result<PinnedHead, PinnedHeadError> {
+fn parse_head(text: &str) -> Result<PinnedHead, PinnedHeadError> {
     match std::fs::read_to_string(text) {
         Ok(note) => PinnedHead::parse(&note).or_else(|_| PinnedHead::parse(note.trim())),
         Err(_) => PinnedHead::parse(text),
