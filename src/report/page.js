@@ -109,13 +109,14 @@
     const button = shown.get(current).querySelector('button');
     button.tabIndex = 0;
     button.focus({ preventScroll: true });
+    scroll.scrollIntoView({ block: 'nearest' });
   };
 
   const detail = (row) => {
     at('record-h').textContent = `Record ${row[SEQ]}`;
     const members = [['Time', `${time(row)} ${data.zone}`], ['Person', row[PERSON]], ['Through', row[AGENT]], ['Server', row[SERVER]],
       ['Tool', row[TOOL]], ['Result', result(row)], ['Took', took(row)], ['Policy', row[POLICY]], ['Rule', row[RULE]],
-      ['Call', row[CALL]], ['Said', row[TEXT]], ['Answer', row[ANSWER]]];
+      ['Call', row[CALL]], [row[RESULT] in results ? 'Arguments' : 'Said', row[TEXT]], ['Answer', row[ANSWER]]];
     at('members').replaceChildren(...members.filter(([, text]) => text).flatMap(([name, text]) => [element('dt', name), element('dd', text)]));
     at('record').showModal();
   };
@@ -135,7 +136,11 @@
   });
   document.addEventListener('keydown', (event) => {
     const typing = event.target.closest('input, select, dialog[open]');
-    if (event.key === '/' && !typing && !event.altKey && !event.ctrlKey && !event.metaKey) { event.preventDefault(); at('query').focus(); }
+    if (event.key === '/' && !typing && !event.altKey && !event.ctrlKey && !event.metaKey) {
+      event.preventDefault();
+      at('query').focus({ preventScroll: true });
+      at('find').scrollIntoView();
+    }
   });
   at('find').addEventListener('submit', (event) => { event.preventDefault(); go(0); });
   at('query').addEventListener('input', search);

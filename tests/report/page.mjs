@@ -56,9 +56,13 @@ try {
   await page.evaluate(() => new Promise((done) => requestAnimationFrame(() => done())));
   const searched = performance.now() - searching;
   const found = await page.innerText('#count');
-  let details = '', closed = false, back = '', last = '';
+  let details = '', visible = false, closed = false, back = '', last = '';
   if (await rowsInSight(page) > 0) {
     await page.keyboard.press('ArrowDown');
+    visible = await page.evaluate(() => {
+      const { top, bottom } = document.activeElement.getBoundingClientRect();
+      return top > 0 && bottom < innerHeight;
+    });
     await page.keyboard.press('Enter');
     details = await page.innerText('#record');
     await page.keyboard.press('Enter');
@@ -82,7 +86,7 @@ try {
   // The judge's own script needs a page that is less strict than ours; a second copy is for it.
   const judged = {};
   for (const colorScheme of ['light', 'dark']) {
-    const context = await browser.newContext({ viewport: { width: 1280, height: 1480 }, colorScheme, bypassCSP: true });
+    const context = await browser.newContext({ viewport: { width: 1280, height: 1620 }, colorScheme, bypassCSP: true });
     const copy = await context.newPage();
     await copy.goto(url);
     await copy.waitForSelector('#find:not([hidden])');
@@ -107,7 +111,7 @@ try {
     await page.setViewportSize({ width: 390, height: 844 });
     await page.screenshot({ path: `${shots}/phone.png`, fullPage: true });
   }
-  console.log(JSON.stringify({ opened, counted, inSight, searched, found, details, closed, back, last, focused, hostile, judged, printed, ...seen }));
+  console.log(JSON.stringify({ opened, counted, inSight, searched, found, details, visible, closed, back, last, focused, hostile, judged, printed, ...seen }));
 } finally {
   await browser.close();
 }
