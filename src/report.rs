@@ -82,8 +82,8 @@ impl Contents<'_> {
 /// what the verifier found.
 ///
 /// # Errors
-/// When the log cannot be read, or the file cannot be written. A damaged log is no error: the
-/// report says so.
+/// When the log cannot be read, or the file cannot be written. A log that was changed is no error as
+/// long as it can be read: the report says so.
 pub fn write(request: &Request, path: &Path) -> Result<verify::Report, ReportError> {
     let verdict = verify::verify(&request.verify)?;
     reader::undisturbed(&request.verify.database, |reader| {

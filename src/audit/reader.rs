@@ -392,6 +392,24 @@ mod tests {
     }
 
     #[test]
+    fn what_was_read_while_a_writer_came_is_read_again() {
+        let directory = tempfile::tempdir().unwrap();
+        let (path, connection) = log(directory.path());
+        connection.close().unwrap();
+        let mut writers = Vec::new();
+        let heads = undisturbed(&path, |reader| -> Result<i64, ReadError> {
+            let sql = "SELECT count(*) FROM head";
+            let heads = reader.connection().query_row(sql, [], |row| row.get(0))?;
+            let writer = Connection::open(&path).unwrap();
+            let sql = "INSERT OR IGNORE INTO head (one, size, frontier) VALUES (1, 0, x'')";
+            writer.execute(sql, []).unwrap();
+            writers.push(writer);
+            Ok(heads)
+        });
+        assert_eq!((heads.unwrap(), writers.len()), (1, 2));
+    }
+
+    #[test]
     fn a_live_log_is_read_with_what_waits_beside_it() {
         let directory = tempfile::tempdir().unwrap();
         let (path, writer) = log(directory.path());
