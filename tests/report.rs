@@ -2,7 +2,7 @@
 //! with a hundred thousand, and with what a hostile server would like to put there.
 //!
 //! `cargo test --test report fortnight` leaves its report and pictures of it in `tmp/report` of the
-//! target directory; the two beside this file are from there.
+//! target directory; the two in `tests/report` are from there.
 
 #![cfg(target_os = "linux")]
 

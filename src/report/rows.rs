@@ -238,3 +238,36 @@ fn shown(text: Option<&str>, most: usize) -> Box<str> {
     let text = short(text.unwrap_or_default(), most);
     terminal_safe(&text).into()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_too_many_rows_the_oldest_are_left_out() {
+        let mut out = Vec::new();
+        let mut rows = Rows {
+            period: Period::default(),
+            skip: 2,
+            is_first: true,
+            begun: BTreeMap::new(),
+            done: Ok(()),
+            out: &mut out,
+        };
+        for seq in 0..4 {
+            let row = Row {
+                seq,
+                ..Row::default()
+            };
+            rows.put(&row).unwrap();
+        }
+        let list: serde_json::Value =
+            serde_json::from_str(&format!("[{}]", String::from_utf8(out).unwrap())).unwrap();
+        let list = list.as_array().unwrap();
+        assert_eq!(
+            (list.len(), &list[0][0], &list[1][0]),
+            (2, &2.into(), &3.into())
+        );
+        assert_eq!(list[0].as_array().unwrap().len(), COLUMNS.len());
+    }
+}
