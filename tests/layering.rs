@@ -51,12 +51,17 @@ const EXCEPTIONS: [(&str, &str, &str); 3] = [
 const STRANGERS: (&str, &str) = ("front", "upstream");
 
 /// A library, the only place that may name it, and why.
-const DOORS: [(&str, &[&str], &str); 8] = [
+const DOORS: [(&str, &[&str], &str); 9] = [
     ("rusqlite", &["src/audit"], "the record"),
     (
         "zip",
         &["src/audit/bundle/archive.rs"],
         "the container of evidence",
+    ),
+    (
+        "parquet",
+        &["src/audit/export"],
+        "tables for large analysis",
     ),
     ("keyring", &["src/login/keychain"], "the keychain"),
     ("directories", &["src/paths.rs"], "where things lie"),

@@ -1,13 +1,15 @@
 //! Records for other programs: the log as lines that spreadsheets, `jq` and collectors read.
 //!
 //! Nothing is verified here, and none of the formats proves anything; for that there is `bundle`.
-//! Two formats show every record under the names it is stored with (`jsonl`, `csv`); two show what
+//! Three formats show every record under the names it is stored with (`jsonl`, `csv`, `parquet`); two show what
 //! a call came to, one line each, under the names of somebody else (`tutorial`, `ocsf`). One record
-//! is in memory at a time.
+//! is in memory at a time, of `parquet` a few thousand.
 
 mod call;
+mod columns;
 mod csv;
 mod ocsf;
+mod parquet;
 mod tutorial;
 
 use std::borrow::Cow;
@@ -29,6 +31,8 @@ pub enum Format {
     Csv,
     /// Finished calls and refusals as OCSF API Activity.
     Ocsf,
+    /// Every record as a row of Apache Parquet.
+    Parquet,
 }
 
 /// Why an export ends early.
@@ -43,6 +47,9 @@ pub enum ExportError {
         /// Its number.
         seq: u64,
     },
+    /// The table's library refuses.
+    #[error("the table cannot be made")]
+    Parquet(#[from] ::parquet::errors::ParquetError),
     /// There is no writing on.
     #[error("the export cannot be written")]
     Output(#[from] io::Error),
@@ -66,6 +73,12 @@ pub fn export(
         Format::Csv => {
             csv::head(out)?;
             records(reader, filter, |seq, json| csv::row(seq, json, out))
+        }
+        Format::Parquet => {
+            let mut table = parquet::Table::new(out)?;
+            let rows = records(reader, filter, |seq, json| table.row(seq, json))?;
+            table.finish()?;
+            Ok(rows)
         }
         Format::Tutorial => calls(reader, filter, |call| tutorial::line(call, out)),
         Format::Ocsf => {

@@ -8,46 +8,10 @@
 
 use std::io::{self, Write};
 
+use super::columns::{COLUMNS, REST};
 use super::{ExportError, one_line};
 use crate::wire::{Object, Raw};
 
-/// The members of records, in their order.
-const COLUMNS: [&str; 31] = [
-    "seq",
-    "id",
-    "timestamp",
-    "kind",
-    "request_id",
-    "user_id",
-    "subject",
-    "roles",
-    "agent_id",
-    "server",
-    "tool_name",
-    "method",
-    "tool_args",
-    "redacted",
-    "args_digest",
-    "decision",
-    "policy",
-    "policy_digest",
-    "reason",
-    "outcome",
-    "http_status",
-    "rpc_error",
-    "is_error",
-    "response_summary",
-    "response_digest",
-    "bytes_out",
-    "duration_ms",
-    "client_ip",
-    "host_pid",
-    "session",
-    "trace_id",
-];
-
-/// What no column is for, so that nothing is missing: a JSON object.
-const REST: &str = "other_members";
 /// What makes a spreadsheet compute.
 const FORMULA: [char; 7] = ['=', '+', '-', '@', '\t', '\r', '\n'];
 

@@ -245,7 +245,7 @@ fn what_cannot_be_read_is_said_and_not_left_out() {
         .execute("UPDATE record SET body = x'7B' WHERE seq = 2", [])
         .unwrap();
     let reader = Reader::open(&path).unwrap();
-    for format in [Format::Tutorial, Format::Csv, Format::Ocsf] {
+    for format in [Format::Tutorial, Format::Csv, Format::Ocsf, Format::Parquet] {
         let done = export(&reader, &Filter::default(), format, &mut Vec::new());
         assert!(
             matches!(done, Err(ExportError::Unreadable { seq: 2 })),
@@ -255,4 +255,56 @@ fn what_cannot_be_read_is_said_and_not_left_out() {
     let mut out = Vec::new();
     export(&reader, &Filter::default(), Format::Jsonl, &mut out).unwrap();
     assert!(String::from_utf8(out).unwrap().contains("\n{\n"));
+}
+
+#[test]
+fn a_table_for_analysis_has_numbers_and_instants() {
+    use ::parquet::file::reader::{FileReader as _, SerializedFileReader};
+    use ::parquet::record::Field;
+
+    let directory = log();
+    let reader = Reader::open(&directory.path().join("audit.db")).unwrap();
+    let mut out = Vec::new();
+    let rows = export(&reader, &Filter::default(), Format::Parquet, &mut out).unwrap();
+    assert_eq!(rows, 7);
+    let table = SerializedFileReader::new(bytes::Bytes::from(out)).unwrap();
+    let rows: Vec<_> = table
+        .get_row_iter(None)
+        .unwrap()
+        .map(Result::unwrap)
+        .collect();
+    assert_eq!(rows.len(), RECORDS.len());
+    let told = |row: usize, name: &str| -> Field {
+        let mut columns = rows[row].get_column_iter();
+        columns.find(|(found, _)| *found == name).unwrap().1.clone()
+    };
+    assert_eq!(told(1, "duration_ms"), Field::Long(1749));
+    assert_eq!(told(1, "is_error"), Field::Bool(false));
+    assert_eq!(
+        told(1, "timestamp"),
+        Field::TimestampMillis(1_767_225_601_999)
+    );
+    assert_eq!(told(6, "rpc_error"), Field::Long(-32602));
+    assert_eq!(told(0, "duration_ms"), Field::Null);
+    assert_eq!(told(0, "roles"), Field::Str(r#"["analyst","dev"]"#.into()));
+    assert_eq!(told(2, "reason"), Field::Str("denied".into()));
+    assert_eq!(
+        told(3, "other_members"),
+        Field::Str(r#"{"strange":{"x":1}}"#.into())
+    );
+    // Groups follow each other.
+    let mut out = Vec::new();
+    let mut table = parquet::Table::new(&mut out).unwrap();
+    for seq in 0..10_000_u64 {
+        table.row(seq, &format!("{{\"seq\":{seq}}}")).unwrap();
+    }
+    table.finish().unwrap();
+    let table = SerializedFileReader::new(bytes::Bytes::from(out)).unwrap();
+    assert_eq!(table.num_row_groups(), 3);
+    let mut rows = table.get_row_iter(None).unwrap();
+    let last = rows.nth(9_999).unwrap().unwrap();
+    assert_eq!(
+        last.get_column_iter().next().unwrap().1,
+        &Field::Long(9_999)
+    );
 }

@@ -66,6 +66,8 @@ enum FormatArg {
     Csv,
     /// Finished calls and refusals as OCSF 1.8 API Activity (class 6003).
     Ocsf,
+    /// Every record as a row of Apache Parquet, for large analysis.
+    Parquet,
 }
 
 /// Writes the records that match.
@@ -141,6 +143,7 @@ impl FormatArg {
             Self::Tutorial => Format::Tutorial,
             Self::Csv => Format::Csv,
             Self::Ocsf => Format::Ocsf,
+            Self::Parquet => Format::Parquet,
         }
     }
 }
