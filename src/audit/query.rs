@@ -212,6 +212,22 @@ pub fn find(reader: &Reader, which: &str) -> Result<Vec<Entry>, QueryError> {
     Ok(found)
 }
 
+/// The number that a text is, if the record of that number has lost its content.
+///
+/// # Errors
+/// When the log cannot be read.
+pub fn pruned(reader: &Reader, which: &str) -> Result<Option<u64>, QueryError> {
+    let seq = which.parse::<u64>().ok();
+    let Some((seq, row)) = seq.and_then(|seq| Some((seq, i64::try_from(seq).ok()?))) else {
+        return Ok(None);
+    };
+    let sql = "SELECT count(*) FROM record WHERE seq = ?1 AND body IS NULL";
+    let count: i64 = reader
+        .connection()
+        .query_row(sql, [row], |row| row.get(0))?;
+    Ok((count > 0).then_some(seq))
+}
+
 /// Calls `each` with every matching record from number `from` on, and goes on as records are
 /// written, for as long as `wait` says so. `wait` decides how often the log is looked at.
 ///

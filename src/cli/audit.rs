@@ -57,6 +57,20 @@ pub struct AuditArgs {
     command: AuditCommand,
 }
 
+const SHOW_HELP: &str = "\
+Examples:
+  chaperone audit show 17
+  chaperone audit show 17 --proof > record.json
+  chaperone audit verify record.json --key KEY";
+
+const VERIFY_HELP: &str = "\
+Exit codes: 0 intact, 6 changed, 7 intact as far as can be told, with a part that is not proven.
+
+Examples:
+  chaperone audit verify
+  chaperone audit verify evidence.zip --key \"$(cat key.txt)\" --json
+  chaperone audit verify copy-of-audit.db --key KEY --head head.txt";
+
 const KEY_HELP: &str = "\
 Keep it where the log is not: a key that comes with the log proves nothing.
 
@@ -78,6 +92,7 @@ enum AuditCommand {
         filter: FilterArgs,
     },
     /// Explain a call, and show its records in full, or any other record.
+    #[command(after_help = SHOW_HELP)]
     Show {
         /// The record's number or id, or the call's `request_id`.
         record: String,
@@ -110,6 +125,7 @@ enum AuditCommand {
     #[command(after_help = KEY_HELP)]
     Key,
     /// Find out whether the log is what was written, or what evidence from one proves.
+    #[command(after_help = VERIFY_HELP)]
     Verify {
         /// A log, a bundle of `audit export`, or records of `audit show --proof`; without it this
         /// account's log.

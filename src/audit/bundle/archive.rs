@@ -39,8 +39,8 @@ impl<W: Write + Seek> Archive<W> {
     }
 }
 
-/// An archive that has the files of a bundle and nothing else: no second file of a name, nothing
-/// between the files, before or after them.
+/// An archive that has the files of a bundle and nothing else: no second file of a name, none that
+/// the directory hides or names otherwise, nothing before or after them.
 pub(super) struct Opened<R: Read + Seek>(ZipArchive<R>);
 
 /// The end of an archive without a comment: signature, two disk numbers, two counts, size and place

@@ -323,6 +323,16 @@ fn what_a_verifier_would_refuse_does_not_leave() {
         words: "".into(),
     };
     assert!(matches!(refused(&directory, &nobody), BundleError::Empty));
+    let directory = log(20, 10);
+    Connection::open(directory.path().join("audit.db"))
+        .unwrap()
+        .execute("UPDATE record SET body = NULL WHERE seq = 3", [])
+        .unwrap();
+    assert!(made(&directory, &ids(&["4"])).is_ok());
+    assert!(matches!(
+        refused(&directory, &ids(&["3"])),
+        BundleError::Gone { seq: 3 }
+    ));
     for (sql, no_head) in [
         ("UPDATE record SET body = x'7B7D' WHERE seq = 3", false),
         ("UPDATE record SET leaf = zeroblob(32) WHERE seq = 8", false),

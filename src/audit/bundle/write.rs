@@ -62,6 +62,12 @@ pub enum BundleError {
         /// How many records are signed.
         signed: u64,
     },
+    /// The leaf is there, what it is over is not.
+    #[error("the content of record {seq} is no longer in the log")]
+    Gone {
+        /// Its number.
+        seq: u64,
+    },
     /// The log is not what its head says.
     #[error("the log is not what was written; see what `audit verify` says")]
     Changed,
@@ -140,7 +146,10 @@ impl Selection {
                 for id in ids {
                     let found = query::find(reader, id)?;
                     if found.is_empty() {
-                        return Err(BundleError::NoRecord(id.clone()));
+                        return Err(match query::pruned(reader, id)? {
+                            Some(seq) => BundleError::Gone { seq },
+                            None => BundleError::NoRecord(id.clone()),
+                        });
                     }
                     chosen.extend(found.iter().map(|entry| entry.seq));
                 }
@@ -243,8 +252,8 @@ impl Evidence {
         let sql = "SELECT body FROM record WHERE seq = ?1";
         let mut statement = connection.prepare_cached(sql)?;
         let body = statement.query_row([number], |row| row.get::<_, Option<Vec<u8>>>(0))?;
-        let record = body.and_then(|body| String::from_utf8(body).ok());
-        let (Some(record), Some(proof)) = (record, self.prover.proof(seq)) else {
+        let record = String::from_utf8(body.ok_or(BundleError::Gone { seq })?);
+        let (Ok(record), Some(proof)) = (record, self.prover.proof(seq)) else {
             return Err(BundleError::Changed);
         };
         let leaf = tree::leaf_hash(record.as_bytes());

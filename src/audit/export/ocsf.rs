@@ -3,7 +3,8 @@
 //! Written to schema 1.8.0 (<https://github.com/ocsf/ocsf-schema>, `events/application/api_activity`
 //! with the profiles `security_control` and `trace`). The activity is always "Other", named "Call":
 //! whether a tool creates, reads or deletes is only what its server says of it. What the schema has
-//! no place for stands under `unmapped`, with the number of this mapping.
+//! no place for stands under `unmapped`, with the number of this mapping. Arguments are parsed on the
+//! way, so a number beyond 64 bits loses digits here; `jsonl` keeps every spelling.
 
 use std::io::Write;
 

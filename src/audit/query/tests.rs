@@ -177,5 +177,7 @@ fn a_record_that_cannot_be_read_still_comes_out_and_a_pruned_one_does_not() {
         [12, 10]
     );
     assert_eq!(find(&reader, "11").unwrap(), []);
+    assert_eq!(pruned(&reader, "11").unwrap(), Some(11));
+    assert_eq!(pruned(&reader, "10").unwrap(), None);
     assert_eq!(find(&reader, "10").unwrap()[0].row(), Row::default());
 }
