@@ -11,7 +11,7 @@ use crate::clock::{Clock, SystemClock};
 use crate::config::{self, Config, ConfigError, Durability};
 use crate::gateway::{Gateway, Setup, audiences};
 use crate::login::keychain::{OsKeychain, SecretStore};
-use crate::login::{BeginSession, Session};
+use crate::login::{Audience, BeginSession, Session};
 use crate::paths::Paths;
 use crate::principal::Identity;
 use crate::stop::Tasks;
@@ -66,44 +66,35 @@ impl App {
         let secrets: Arc<dyn SecretStore> = keychain.clone();
         let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
         let settings = config.as_ref().ok();
-        let audit = Audit::open(AuditSettings {
-            paths: paths.clone(),
-            durability: settings.map_or(Durability::Strict, |config| config.audit.durability),
-            redact_keys: settings
-                .map(|config| config.audit.redact_keys.clone())
-                .unwrap_or_default(),
-            secrets: Arc::clone(&secrets),
-            clock: Arc::clone(&clock),
-            device: Device::of_system(),
-        });
-        let servers = settings
-            .map(|config| config.servers.as_slice())
-            .unwrap_or_default();
-        let sinks = settings.map(|config| config.audit.sinks.as_slice());
-        let sinks = sinks.unwrap_or_default();
+        let network = settings.map(|config| config.network.clone());
+        let network = network.unwrap_or_default();
+        let http = Http::new(&network);
+        let audit = record(settings, &paths, &secrets, &clock);
         let session = Session::new(
             settings.and_then(|config| config.identity.clone()),
-            &settings
-                .map(|config| config.network.clone())
-                .unwrap_or_default(),
-            audiences(servers).chain(sync::audiences(sinks)).collect(),
+            &network,
+            settings.map(audiences_of).unwrap_or_default(),
             &paths,
-            clock,
+            Arc::clone(&clock),
             tasks,
-            secrets,
+            Arc::clone(&secrets),
         );
         let session = session.recording(recorder(&audit));
         let sync = Courier::new(sync::Setup {
-            sinks: sinks.to_vec(),
+            sinks: settings
+                .map(|config| config.audit.sinks.clone())
+                .unwrap_or_default(),
             paths: paths.clone(),
             audit: audit.clone(),
             session: session.clone(),
-            http: settings.and_then(|config| Http::new(&config.network).ok()),
-            secrets: keychain.clone(),
+            http: http.as_ref().ok().cloned(),
+            secrets,
             retention: settings.map_or(Duration::MAX, |config| config.audit.retention),
-            clock: Arc::new(SystemClock::new()),
+            clock,
             tasks: tasks.clone(),
         });
+        let config = config.map_err(Unusable::from);
+        let config = config.and_then(|config| Ok((config, http?)));
         let (config, gateway) = gateway(config, &session, &audit, &sync, &paths, tasks);
         Self {
             paths,
@@ -115,12 +106,32 @@ impl App {
             keychain,
         }
     }
+}
 
-    /// Where secrets are kept.
-    #[must_use]
-    pub fn secrets(&self) -> &dyn SecretStore {
-        &*self.keychain
-    }
+fn record(
+    settings: Option<&Config>,
+    paths: &Paths,
+    secrets: &Arc<dyn SecretStore>,
+    clock: &Arc<dyn Clock>,
+) -> Audit {
+    Audit::open(AuditSettings {
+        paths: paths.clone(),
+        durability: settings.map_or(Durability::Strict, |config| config.audit.durability),
+        redact_keys: settings
+            .map(|config| config.audit.redact_keys.clone())
+            .unwrap_or_default(),
+        secrets: Arc::clone(secrets),
+        clock: Arc::clone(clock),
+        device: Device::of_system(),
+    })
+}
+
+/// For whom the person's tokens are: servers, and whatever gets records on his behalf.
+fn audiences_of(config: &Config) -> Vec<Audience> {
+    let of_servers = audiences(&config.servers);
+    of_servers
+        .chain(sync::audiences(&config.audit.sinks))
+        .collect()
 }
 
 /// How a sign-in opens a session in the record.
@@ -133,7 +144,7 @@ fn recorder(audit: &Audit) -> BeginSession {
 }
 
 fn gateway(
-    config: Result<Config, ConfigError>,
+    config: Result<(Config, Http), Unusable>,
     session: &Session,
     audit: &Audit,
     sync: &Courier,
@@ -141,8 +152,7 @@ fn gateway(
     tasks: &Tasks,
 ) -> (Result<Config, Unusable>, Gateway) {
     let (told, notices) = mpsc::unbounded_channel();
-    let prepared = config.map_err(Unusable::from).and_then(|config| {
-        let http = Http::new(&config.network)?;
+    let prepared = config.map(|(config, http)| {
         let eras = Eras::kept_in(paths.servers_dir(), Arc::new(SystemClock::new()));
         let upstream = |server: &config::ServerConfig| {
             Upstream::new(
@@ -159,7 +169,7 @@ fn gateway(
             .iter()
             .map(|server| (server.clone(), upstream(server)));
         let servers = servers.collect::<Vec<_>>();
-        Ok((config, servers))
+        (config, servers)
     });
     let (config, servers) = match prepared {
         Ok((config, servers)) => (Ok(config), servers),

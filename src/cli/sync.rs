@@ -10,6 +10,7 @@ use super::console::Console;
 use super::failure::{Failure, exit};
 use crate::app::App;
 use crate::config::{SinkAuth, SinkConfig, SinkWay};
+use crate::login::keychain::SecretStore as _;
 use crate::sync::{Courier, Ended, Lag, Progress, secret_field};
 use crate::wording::{chain, terminal_safe};
 
@@ -156,7 +157,7 @@ fn secret(name: &str, forget: bool, app: &App, console: &mut Console) -> Result<
         let text = format!("the sink {name:?} has no header; set auth = \"header\"");
         return Err(Failure::new(exit::USAGE, text));
     }
-    let (secrets, field) = (app.secrets(), secret_field(sink));
+    let (secrets, field) = (&app.keychain, secret_field(sink));
     if forget {
         secrets
             .delete(&field)
