@@ -5,6 +5,7 @@
 //! whose content was pruned are left out.
 
 mod calls;
+mod row;
 mod words;
 
 use std::borrow::Cow;
@@ -12,9 +13,9 @@ use std::ops::ControlFlow;
 
 use rusqlite::Statement;
 use rusqlite::types::ValueRef;
-use serde::Deserialize;
 
 pub use self::calls::{Finished, calls};
+pub use self::row::Row;
 pub use self::words::Words;
 use super::reader::Reader;
 use crate::clock::Timestamp;
@@ -45,50 +46,6 @@ pub struct Entry {
     pub seq: u64,
     /// The JSON object as it was stored.
     pub json: Box<str>,
-}
-
-/// What a table shows of a record.
-#[derive(Debug, Default, PartialEq, Eq, Deserialize)]
-#[serde(default)]
-pub struct Row<'a> {
-    /// RFC 3339.
-    #[serde(borrow)]
-    pub timestamp: Cow<'a, str>,
-    /// `intent`, `outcome`, `refusal`, …
-    #[serde(borrow)]
-    pub kind: Cow<'a, str>,
-    /// The record's identifier.
-    #[serde(borrow)]
-    pub id: Cow<'a, str>,
-    /// The call's identifier, shared by intent and outcome.
-    #[serde(borrow)]
-    pub request_id: Option<Cow<'a, str>>,
-    /// The person, as other systems know him.
-    #[serde(borrow)]
-    pub user_id: Option<Cow<'a, str>>,
-    /// The person, as the provider knows him.
-    #[serde(borrow)]
-    pub subject: Option<Cow<'a, str>>,
-    /// The server.
-    #[serde(borrow)]
-    pub server: Option<Cow<'a, str>>,
-    /// The tool.
-    #[serde(borrow)]
-    pub tool_name: Option<Cow<'a, str>>,
-    /// The method.
-    #[serde(borrow)]
-    pub method: Option<Cow<'a, str>>,
-    /// What the policy said.
-    #[serde(borrow)]
-    pub decision: Option<Cow<'a, str>>,
-    /// How it ended.
-    #[serde(borrow)]
-    pub outcome: Option<Cow<'a, str>>,
-    /// How long it took.
-    pub duration_ms: Option<u64>,
-    /// Why it ended so.
-    #[serde(borrow)]
-    pub reason: Option<Cow<'a, str>>,
 }
 
 /// In which order records come.

@@ -15,7 +15,7 @@ use serde::ser::{SerializeMap as _, Serializer};
 
 pub use self::capped::Capped;
 pub use self::durations::Durations;
-pub use self::record::{Ending, Record, Seen, walk};
+pub use self::record::{Ending, Seen, walk};
 use super::query::QueryError;
 use super::reader::Reader;
 use crate::clock::{Offset, Timestamp};

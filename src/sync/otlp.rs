@@ -5,6 +5,8 @@
 //! itself, byte for byte, so that whoever receives it can hash it; the newest signed head of the log is
 //! an attribute of the resource.
 
+use std::borrow::Cow;
+
 use opentelemetry_proto::tonic::collector::logs::v1::{
     ExportLogsServiceRequest, ExportLogsServiceResponse,
 };
@@ -15,41 +17,15 @@ use opentelemetry_proto::tonic::common::v1::{
 use opentelemetry_proto::tonic::logs::v1::{LogRecord, ResourceLogs, ScopeLogs, SeverityNumber};
 use opentelemetry_proto::tonic::resource::v1::Resource;
 use prost::Message as _;
-use serde::Deserialize;
 
 use super::delivery::Delivery;
+use crate::audit::query::Row;
 use crate::audit::spool::{Batch, Spooled};
 use crate::clock::Timestamp;
 use crate::wire::method;
 
 /// Grows when the same record would look otherwise; it is the version of the scope.
 const MAPPING: &str = "1";
-
-/// What the mapping reads of a record.
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-struct Mapped {
-    id: String,
-    timestamp: String,
-    kind: String,
-    request_id: Option<String>,
-    user_id: Option<String>,
-    subject: Option<String>,
-    roles: Option<Vec<String>>,
-    agent_id: Option<String>,
-    server: Option<String>,
-    tool_name: Option<String>,
-    method: Option<String>,
-    decision: Option<String>,
-    policy: Option<String>,
-    policy_digest: Option<String>,
-    reason: Option<String>,
-    outcome: Option<String>,
-    http_status: Option<i64>,
-    rpc_error: Option<i64>,
-    duration_ms: Option<i64>,
-    trace_id: Option<String>,
-}
 
 /// A batch as a request.
 pub(super) fn request(batch: &Batch) -> Vec<u8> {
@@ -105,7 +81,7 @@ pub(super) fn judge(answer: &[u8]) -> Delivery {
 }
 
 fn record(spooled: &Spooled) -> LogRecord {
-    let mapped: Mapped = serde_json::from_str(&spooled.json).unwrap_or_default();
+    let mapped: Row<'_> = serde_json::from_str(&spooled.json).unwrap_or_default();
     let time = Timestamp::parse(&mapped.timestamp).map_or(0, |time| nanoseconds(time.millis()));
     let (severity, word) = severity(&mapped);
     LogRecord {
@@ -125,7 +101,7 @@ fn nanoseconds(millis: i64) -> u64 {
     u64::try_from(millis).unwrap_or(0).saturating_mul(1_000_000)
 }
 
-fn severity(mapped: &Mapped) -> (SeverityNumber, &'static str) {
+fn severity(mapped: &Row<'_>) -> (SeverityNumber, &'static str) {
     match mapped.outcome.as_deref() {
         Some("error" | "unknown") => (SeverityNumber::Error, "ERROR"),
         Some("denied") => (SeverityNumber::Warn, "WARN"),
@@ -133,14 +109,14 @@ fn severity(mapped: &Mapped) -> (SeverityNumber, &'static str) {
     }
 }
 
-fn attributes(seq: u64, mapped: &Mapped) -> Vec<KeyValue> {
+fn attributes(seq: u64, mapped: &Row<'_>) -> Vec<KeyValue> {
     let calls = mapped.method.as_deref() == Some(method::TOOLS_CALL);
     let failed = mapped.outcome.as_deref() == Some("error");
     let rpc_error = mapped.rpc_error.map(|code| code.to_string());
     let error = rpc_error.clone().unwrap_or_else(|| "tool_error".to_owned());
     let texts = [
-        ("log.record.uid", Some(mapped.id.as_str())),
-        ("chaperone.audit.kind", Some(mapped.kind.as_str())),
+        ("log.record.uid", Some(&*mapped.id)),
+        ("chaperone.audit.kind", Some(&*mapped.kind)),
         ("mcp.method.name", mapped.method.as_deref()),
         ("gen_ai.operation.name", calls.then_some("execute_tool")),
         ("gen_ai.tool.name", mapped.tool_name.as_deref()),
@@ -159,8 +135,14 @@ fn attributes(seq: u64, mapped: &Mapped) -> Vec<KeyValue> {
     ];
     let numbers = [
         ("chaperone.audit.seq", i64::try_from(seq).ok()),
-        ("http.response.status_code", mapped.http_status),
-        ("chaperone.duration_ms", mapped.duration_ms),
+        (
+            "http.response.status_code",
+            mapped.http_status.map(i64::from),
+        ),
+        (
+            "chaperone.duration_ms",
+            mapped.duration_ms.and_then(|ms| i64::try_from(ms).ok()),
+        ),
     ];
     let texts = texts.into_iter();
     let texts = texts.filter_map(|(key, value)| Some(text(key, value?)));
@@ -175,14 +157,14 @@ fn attributes(seq: u64, mapped: &Mapped) -> Vec<KeyValue> {
     });
     texts
         .chain(numbers)
-        .chain(mapped.roles.as_deref().map(roles))
+        .chain((!mapped.roles.is_empty()).then(|| roles(&mapped.roles)))
         .collect()
 }
 
-fn roles(roles: &[String]) -> KeyValue {
+fn roles(roles: &[Cow<'_, str>]) -> KeyValue {
     let values = roles
         .iter()
-        .map(|role| any(Value::StringValue(role.clone())));
+        .map(|role| any(Value::StringValue(role.to_string())));
     let values = values.collect();
     KeyValue {
         key: "user.roles".to_owned(),

@@ -10,8 +10,9 @@ use std::io::Write;
 
 use serde_json::{Map, Value, json};
 
-use super::call::{Call, Said};
+use super::call::Call;
 use super::{ExportError, json_line};
+use crate::audit::query::Row;
 use crate::clock::Timestamp;
 
 /// The version of the schema.
@@ -100,7 +101,7 @@ fn metadata(call: &Call<'_>, log: Option<&str>) -> Value {
             "version": env!("CARGO_PKG_VERSION"),
         },
         "uid": call.end.id,
-        "sequence": call.end.seq,
+        "sequence": call.seq,
         "event_code": call.end.kind,
         "log_name": log,
         "logged_time": call.ended.millis(),
@@ -154,14 +155,14 @@ fn api(call: &Call<'_>) -> Value {
 }
 
 /// This machine: its address if one is known.
-fn source(end: &Said<'_>) -> Value {
+fn source(end: &Row<'_>) -> Value {
     match end.client_ip.as_deref() {
         Some(ip) => json!({ "ip": ip }),
         None => json!({ "hostname": "localhost" }),
     }
 }
 
-fn policy(decided: &Said<'_>) -> Option<Value> {
+fn policy(decided: &Row<'_>) -> Option<Value> {
     let name = decided.policy.as_deref()?;
     Some(json!({ "name": name, "uid": decided.policy_digest, "desc": decided.reason }))
 }

@@ -1,55 +1,10 @@
 //! What counting and reporting read of a record.
 
-use std::borrow::Cow;
 use std::ops::ControlFlow;
 
-use serde::Deserialize;
-use serde_json::value::RawValue;
-
-use crate::audit::query::{self, Filter, Order, QueryError};
+use crate::audit::query::{self, Filter, Order, QueryError, Row};
 use crate::audit::reader::Reader;
 use crate::clock::Timestamp;
-
-/// The members that matter here, by their stored names.
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-#[expect(
-    missing_docs,
-    reason = "the names are the record's own (audit/entry.rs)"
-)]
-pub struct Record<'a> {
-    #[serde(borrow)]
-    pub timestamp: Cow<'a, str>,
-    #[serde(borrow)]
-    pub kind: Cow<'a, str>,
-    #[serde(borrow)]
-    pub request_id: Option<Cow<'a, str>>,
-    #[serde(borrow)]
-    pub user_id: Option<Cow<'a, str>>,
-    #[serde(borrow)]
-    pub subject: Option<Cow<'a, str>>,
-    #[serde(borrow)]
-    pub agent_id: Option<Cow<'a, str>>,
-    #[serde(borrow)]
-    pub server: Option<Cow<'a, str>>,
-    #[serde(borrow)]
-    pub tool_name: Option<Cow<'a, str>>,
-    #[serde(borrow)]
-    pub method: Option<Cow<'a, str>>,
-    #[serde(borrow)]
-    pub tool_args: Option<&'a RawValue>,
-    #[serde(borrow)]
-    pub decision: Option<Cow<'a, str>>,
-    #[serde(borrow)]
-    pub policy: Option<Cow<'a, str>>,
-    #[serde(borrow)]
-    pub reason: Option<Cow<'a, str>>,
-    #[serde(borrow)]
-    pub outcome: Option<Cow<'a, str>>,
-    #[serde(borrow)]
-    pub response_summary: Option<Cow<'a, str>>,
-    pub duration_ms: Option<u64>,
-}
 
 /// A record, where and when.
 #[derive(Debug)]
@@ -59,7 +14,7 @@ pub struct Seen<'a> {
     /// When it was written.
     pub at: Timestamp,
     /// What it says.
-    pub record: Record<'a>,
+    pub record: Row<'a>,
 }
 
 /// How a call ended.
@@ -118,7 +73,7 @@ impl Seen<'_> {
 pub fn walk(reader: &Reader, mut each: impl FnMut(&Seen<'_>)) -> Result<u64, QueryError> {
     let mut unreadable = 0;
     query::list(reader, &Filter::default(), Order::OldestFirst, |entry| {
-        let record = serde_json::from_str::<Record<'_>>(&entry.json).ok();
+        let record = serde_json::from_str::<Row<'_>>(&entry.json).ok();
         let at = record
             .as_ref()
             .map(|record| Timestamp::parse(&record.timestamp));
