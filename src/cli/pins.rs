@@ -48,7 +48,9 @@ enum PinsCommand {
 
 /// Runs the command.
 pub async fn run(args: &PinsArgs, app: &App, console: &mut Console) -> Result<u8, Failure> {
-    app.config.as_ref()?;
+    if !app.config.as_ref()?.tools.pin_definitions {
+        return Err(failure(&NotAccepted::NotPinned));
+    }
     let patience = report::patience(app);
     app.gateway.whoami().await?;
     match &args.command {

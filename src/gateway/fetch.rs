@@ -292,7 +292,7 @@ impl Gateway {
         }
         self.tell_changed(changed);
         if let (Some(before), Some(after)) = (before, after) {
-            self.record_changed(name, &before, &after).await;
+            self.record_changed(name, &before, &after);
         }
         let (cache, name, url) = (self.cache(person), name.clone(), server.config.url.clone());
         let keep = move || {

@@ -18,7 +18,6 @@ use crate::lock::FileLock;
 use crate::name::{ExposedName, ServerName};
 use crate::paths;
 use crate::policy::{Refusal, Rule, digest_of};
-use crate::wire::Raw;
 use crate::wording::chain;
 
 use super::Gateway;
@@ -202,54 +201,53 @@ impl Gateway {
             let Some((server, _)) = tools.first() else {
                 continue;
             };
-            let news = tools.iter().map(|(_, tool)| (None, tool));
-            self.note_definitions(server, Definitions::Accepted, news)
+            let which = tools.iter().map(|(_, tool)| named(None, tool)).collect();
+            self.note(news(server.clone(), Definitions::Accepted, which))
                 .await;
         }
     }
 
-    /// Records that a server defines tools otherwise than before.
-    pub(super) async fn record_changed(&self, server: &ServerName, before: &Lists, after: &Lists) {
-        let old = |tool: &Tool| {
+    /// Records that a server defines tools otherwise than before; opening the record may take long, and
+    /// lists do not wait for it.
+    pub(super) fn record_changed(&self, server: &ServerName, before: &Lists, after: &Lists) {
+        let changed = |tool: &Tool| {
             let mut old = before.tools.iter();
-            old.find(|old| old.name == tool.name && old.definition != tool.definition)
-                .map(|old| old.definition.clone())
+            let old = old.find(|old| old.name == tool.name)?;
+            (old.definition != tool.definition).then(|| named(Some(old), tool))
         };
-        let news = after.tools.iter();
-        let news: Vec<_> = news
-            .filter_map(|tool| Some((Some(old(tool)?), tool)))
-            .collect();
-        if !news.is_empty() {
-            self.note_definitions(server, Definitions::Changed, news.into_iter())
+        let which: Vec<String> = after.tools.iter().filter_map(changed).collect();
+        if which.is_empty() {
+            return;
+        }
+        let (gateway, server) = (self.clone(), server.clone());
+        self.parts.tasks.spawn(async move {
+            gateway
+                .note(news(server, Definitions::Changed, which))
                 .await;
-        }
+        });
     }
+}
 
-    async fn note_definitions<'a>(
-        &self,
-        server: &ServerName,
-        what: Definitions,
-        news: impl Iterator<Item = (Option<Raw>, &'a Tool)>,
-    ) {
-        let mut named: Vec<String> = news
-            .map(|(before, tool)| {
-                let digest = |raw: &Raw| digest_of(raw.get().as_bytes());
-                let before = before.map(|before| format!(" in place of {}", digest(&before)));
-                let (name, now) = (tool.name.as_str(), digest(&tool.definition));
-                format!("{name}: {now}{}", before.unwrap_or_default())
-            })
-            .collect();
-        let more = named.len().saturating_sub(NAMED);
-        named.truncate(NAMED);
-        if more > 0 {
-            named.push(format!("and {more} more"));
-        }
-        self.note(Event::Definitions {
-            server: server.clone(),
-            what,
-            which: named.join("; ").into(),
-        })
-        .await;
+/// A tool with the digests of its definition and of the one before.
+fn named(before: Option<&Tool>, tool: &Tool) -> String {
+    let digest = |tool: &Tool| digest_of(tool.definition.get().as_bytes());
+    let before = before.map(|before| format!(" in place of {}", digest(before)));
+    let before = before.unwrap_or_default();
+    format!("{}: {}{before}", tool.name.as_str(), digest(tool))
+}
+
+/// One record for all of them, which names as many as are easily read.
+fn news(server: ServerName, what: Definitions, mut which: Vec<String>) -> Event {
+    let more = which.len().saturating_sub(NAMED);
+    which.truncate(NAMED);
+    if more > 0 {
+        which.push(format!("and {more} more"));
+    }
+    let which = which.join("; ").into();
+    Event::Definitions {
+        server,
+        what,
+        which,
     }
 }
 
