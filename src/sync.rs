@@ -2,8 +2,8 @@
 //!
 //! One process of the account sends, whichever holds the lock; a cursor moves only once the receiver
 //! has taken what came before it. So every record arrives, in order, at least once, and those that
-//! arrive twice have the same `id`. Nothing here writes to the log but the news that a receiver will
-//! not take a record, and the sign of life of an hour in which nothing happened.
+//! arrive twice have the same `id`. Whoever sends also gives a sign of life an hour, and takes the
+//! content out of old records that everybody has.
 
 mod cursor;
 mod delivery;
@@ -29,7 +29,7 @@ use crate::paths::Paths;
 use crate::stop::Tasks;
 use crate::upstream::Http;
 
-pub use cursor::{Cursor, Lag};
+pub use cursor::Lag;
 pub use retention::HoldError;
 pub use sender::{Ended, Progress};
 

@@ -21,22 +21,21 @@ const ONE: Most = Most {
 /// How far a sink has come with one log.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Cursor {
+pub(super) struct Cursor {
     version: u32,
     /// Which log.
-    pub log_id: Box<str>,
+    pub(super) log_id: Box<str>,
     /// The number of the first record that has not been taken.
-    pub next: u64,
+    pub(super) next: u64,
     /// When the receiver last took something.
-    pub taken: Option<Box<str>>,
+    pub(super) taken: Option<Box<str>>,
     /// Why it takes nothing now.
-    pub problem: Option<Box<str>>,
+    pub(super) problem: Option<Box<str>>,
 }
 
 impl Cursor {
     /// The beginning of a log.
-    #[must_use]
-    pub fn start(log_id: &str) -> Self {
+    pub(super) fn start(log_id: &str) -> Self {
         Self {
             version: VERSION,
             log_id: log_id.into(),
@@ -47,8 +46,7 @@ impl Cursor {
     }
 
     /// What was kept of a sink; nothing, where that cannot be read.
-    #[must_use]
-    pub fn load(file: &Path) -> Option<Self> {
+    pub(super) fn load(file: &Path) -> Option<Self> {
         let cursor: Self = serde_json::from_slice(&std::fs::read(file).ok()?).ok()?;
         (cursor.version == VERSION).then_some(cursor)
     }
@@ -57,7 +55,7 @@ impl Cursor {
     ///
     /// # Errors
     /// What the system says.
-    pub fn store(&self, file: &Path) -> io::Result<()> {
+    pub(super) fn store(&self, file: &Path) -> io::Result<()> {
         paths::replace_private(file, &serde_json::to_vec(self)?)
     }
 }

@@ -8,18 +8,18 @@ use flate2::Compression;
 use flate2::write::GzEncoder;
 use http::header::{AUTHORIZATION, CONTENT_ENCODING, CONTENT_TYPE, HeaderName, HeaderValue};
 use http::{HeaderMap, StatusCode};
+use zeroize::Zeroizing;
 
 use super::delivery::Delivery;
 use super::{Courier, audience, secret_field};
 use crate::audit::spool::Batch;
+use crate::bounds::EXCERPT;
 use crate::config::{Receiver, SinkAuth, SinkConfig};
 use crate::upstream::head::retry_after;
 use crate::wording::{chain, visible};
 
 /// The most that is read of an answer, in bytes.
 const ANSWER: usize = 64 << 10;
-/// How much of an answer is repeated, in characters.
-const EXCERPT: usize = 200;
 /// How long a connection may take.
 const CONNECT: Duration = Duration::from_secs(10);
 
@@ -114,7 +114,7 @@ async fn credentials(
     receiver: &Receiver,
     dialect: &Dialect,
 ) -> Result<Option<(HeaderName, HeaderValue)>, Delivery> {
-    let (name, value) = match &receiver.auth {
+    let (name, mut value) = match &receiver.auth {
         SinkAuth::None => return Ok(None),
         auth @ SinkAuth::Sso { .. } => {
             let Some(audience) = audience(auth) else {
@@ -122,8 +122,8 @@ async fn credentials(
             };
             let grant = sync.0.session.grant(&audience).await;
             let grant = grant.map_err(|why| Delivery::later(chain(&why)))?;
-            let value = HeaderValue::try_from(format!("Bearer {}", grant.token().expose()));
-            (AUTHORIZATION, value)
+            let value = Zeroizing::new(format!("Bearer {}", grant.token().expose()));
+            (AUTHORIZATION, header(value.as_bytes())?)
         }
         SinkAuth::Header(name) => {
             let name = HeaderName::try_from(&**name);
@@ -131,7 +131,6 @@ async fn credentials(
             (name, secret(sync, sink, dialect).await?)
         }
     };
-    let mut value = value.map_err(|_| Delivery::later("the credentials are no header"))?;
     value.set_sensitive(true);
     Ok(Some((name, value)))
 }
@@ -140,7 +139,7 @@ async fn secret(
     sync: &Courier,
     sink: &SinkConfig,
     dialect: &Dialect,
-) -> Result<Result<HeaderValue, http::header::InvalidHeaderValue>, Delivery> {
+) -> Result<HeaderValue, Delivery> {
     let (secrets, field) = (sync.0.secrets.clone(), secret_field(sink));
     let kept = sync.0.tasks.blocking(move || secrets.read(&field)).await;
     let Some(kept) = kept.map_err(|error| Delivery::later(chain(&error)))? else {
@@ -150,12 +149,15 @@ async fn secret(
         )));
     };
     let scheme = dialect.scheme.as_bytes();
-    let value = if kept.starts_with(scheme) {
-        HeaderValue::from_bytes(&kept)
+    if kept.starts_with(scheme) {
+        header(&kept)
     } else {
-        HeaderValue::from_bytes(&[scheme, &kept[..]].concat())
-    };
-    Ok(value)
+        header(&Zeroizing::new([scheme, &kept[..]].concat()))
+    }
+}
+
+fn header(value: &[u8]) -> Result<HeaderValue, Delivery> {
+    HeaderValue::from_bytes(value).map_err(|_| Delivery::later("the credentials are no header"))
 }
 
 fn packed(body: &[u8]) -> std::io::Result<Vec<u8>> {

@@ -5,6 +5,7 @@ use crate::config::Durability::Process;
 use crate::login::Session;
 use crate::name::ServerName;
 
+use super::cursor::Cursor;
 use super::*;
 
 const DAY: Duration = Duration::from_secs(24 * 3600);
