@@ -1,13 +1,14 @@
-//! Inclusion proofs: RFC 9162 §2.1.3, for many leaves in one pass over all.
+//! Inclusion and consistency proofs: RFC 9162 §2.1.3 and §2.1.4, many of them in one pass over all.
 //!
-//! A proof of a leaf is the hashes of the subtrees beside its way to the root. All of them but the
-//! ragged ones at the right edge are complete subtrees, which come by as leaves are appended; the
-//! ragged ones are what is left over at the end. So memory grows with what is to be proven, and not
-//! with the tree.
+//! A proof of a leaf is the hashes of the subtrees beside its way to the root; that one tree is the
+//! beginning of another is proven by the subtrees beside the way to the older one's end. All of them
+//! but the ragged ones at the right edge are complete subtrees, which come by as leaves are appended;
+//! the ragged ones are what is left over at the end. So memory grows with what is to be proven, and
+//! not with the tree.
 
 use std::collections::HashMap;
 
-use super::{Hash, node_hash};
+use super::{Frontier, Hash, Head, empty_root, node_hash};
 
 /// No tree that can be counted in 64 bits needs a longer proof.
 pub const LONGEST: usize = 64;
@@ -37,6 +38,27 @@ impl Prover {
             nodes: beside.map(|range| (range, None)).collect(),
             edge: Vec::new(),
         }
+    }
+
+    /// Also prepares the proofs that the trees of these sizes are the beginning of this one.
+    #[must_use]
+    pub fn with_older(mut self, sizes: impl Iterator<Item = u64>) -> Self {
+        let ranges = sizes.flat_map(|older| after(older, self.size));
+        self.nodes.extend(ranges.map(|range| (range, None)));
+        self
+    }
+
+    /// Prepares the proof that `older` is the beginning of the tree of `size` leaves, of which only
+    /// those go by that `older` does not have.
+    #[must_use]
+    pub fn resume(older: &Frontier, size: u64) -> Self {
+        let mut prover = Self::new(size, std::iter::empty());
+        prover = prover.with_older(std::iter::once(older.size()));
+        for (start, end, hash) in older.subtrees() {
+            prover.note((start, end), *hash);
+            prover.edge.push(((start, end), *hash));
+        }
+        prover
     }
 
     /// Appends a leaf, which [`super::leaf_hash`] made; those beyond the tree do not count.
@@ -74,6 +96,19 @@ impl Prover {
     #[must_use]
     pub fn proof(&self, leaf: u64) -> Option<Vec<Hash>> {
         let ranges = (leaf < self.size).then(|| beside(leaf, self.size))?;
+        self.hashes(ranges)
+    }
+
+    /// The proof that the tree of the first `older` leaves, which was asked for, is the beginning of
+    /// this one, once all leaves have gone by. There is nothing to prove of an empty tree or of this
+    /// one itself.
+    #[must_use]
+    pub fn consistency(&self, older: u64) -> Option<Vec<Hash>> {
+        let ranges = (older <= self.size).then(|| after(older, self.size))?;
+        self.hashes(ranges)
+    }
+
+    fn hashes(&self, ranges: Vec<Range>) -> Option<Vec<Hash>> {
         let hash = |range: Range| match self.nodes.get(&range) {
             Some(Some(hash)) => Some(*hash),
             Some(None) if range.1 == self.size => self.right_of(range.0),
@@ -115,6 +150,70 @@ fn beside(leaf: u64, size: u64) -> Vec<Range> {
     ranges
 }
 
+/// The subtrees beside the way to the end of an older tree, from there upwards (RFC 9162 §2.1.4.1).
+fn after(older: u64, size: u64) -> Vec<Range> {
+    let (mut start, mut end) = (0, size);
+    let mut ranges = Vec::new();
+    if older == 0 {
+        return ranges;
+    }
+    while older < end {
+        let split = start + (1 << (end - start - 1).ilog2());
+        if older <= split {
+            ranges.push((split, end));
+            end = split;
+        } else {
+            ranges.push((start, split));
+            start = split;
+        }
+    }
+    // The older tree itself is known to whoever verifies; a part of it is not.
+    if start > 0 {
+        ranges.push((start, end));
+    }
+    ranges.reverse();
+    ranges
+}
+
+/// Whether a proof leads from an older head to both of them (RFC 9162 §2.1.4.2). Every tree begins
+/// with the empty one and with itself; that needs no proof, and is given none.
+#[must_use]
+pub fn extends(older: &Head, newer: &Head, proof: &[Hash]) -> bool {
+    if older.size == newer.size {
+        return older.root == newer.root && proof.is_empty();
+    }
+    if older.size == 0 {
+        return older.root == empty_root() && proof.is_empty();
+    }
+    if older.size > newer.size {
+        return false;
+    }
+    let (mut at, mut last) = (older.size - 1, newer.size - 1);
+    let skipped = at.trailing_ones();
+    (at, last) = (shifted(at, skipped), shifted(last, skipped));
+    // A complete tree is where its own proof begins.
+    let (first, rest) = match proof.split_first() {
+        _ if older.size.is_power_of_two() => (older.root, proof),
+        Some((first, rest)) => (*first, rest),
+        None => return false,
+    };
+    let (mut old, mut new) = (first, first);
+    for sibling in rest {
+        if last == 0 {
+            return false;
+        }
+        if at & 1 == 1 || at == last {
+            (old, new) = (node_hash(sibling, &old), node_hash(sibling, &new));
+            let skipped = if at & 1 == 1 { 0 } else { at.trailing_zeros() };
+            (at, last) = (shifted(at, skipped), shifted(last, skipped));
+        } else {
+            new = node_hash(&new, sibling);
+        }
+        (at, last) = (at >> 1, last >> 1);
+    }
+    last == 0 && old == older.root && new == newer.root
+}
+
 /// The root that a proof leads to from a leaf (RFC 9162 §2.1.3.2); nothing if the proof has not
 /// exactly as many hashes as the way has steps.
 #[must_use]
@@ -145,104 +244,4 @@ fn shifted(number: u64, by: u32) -> u64 {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::super::{Frontier, leaf_hash};
-    use super::*;
-
-    fn leaves(size: u64) -> Vec<Hash> {
-        (0..size).map(|at| leaf_hash(&at.to_be_bytes())).collect()
-    }
-
-    /// The definition of RFC 9162 §2.1.3.1, word by word.
-    fn path(leaf: usize, leaves: &[Hash]) -> Vec<Hash> {
-        if leaves.len() == 1 {
-            return Vec::new();
-        }
-        let split = leaves.len().next_power_of_two() / 2;
-        let (left, right) = leaves.split_at(split);
-        let (mut proof, other) = if leaf < split {
-            (path(leaf, left), right)
-        } else {
-            (path(leaf - split, right), left)
-        };
-        proof.push(root(other));
-        proof
-    }
-
-    fn root(leaves: &[Hash]) -> Hash {
-        let mut tree = Frontier::new();
-        for leaf in leaves {
-            tree.push(*leaf);
-        }
-        tree.root()
-    }
-
-    fn prover(size: u64, chosen: impl Iterator<Item = u64>) -> Prover {
-        let mut prover = Prover::new(size, chosen);
-        // Some records are newer than the head.
-        for leaf in leaves(size + 3) {
-            prover.push(leaf);
-        }
-        prover
-    }
-
-    #[test]
-    fn proofs_are_those_of_the_definition_and_lead_to_the_root() {
-        for size in 1..=130_u64 {
-            let all = leaves(size);
-            let prover = prover(size, 0..size);
-            assert_eq!(prover.root(), Some(root(&all)));
-            for (index, leaf) in (0..size).zip(&all) {
-                let proof = prover.proof(index).unwrap();
-                assert_eq!(proof, path(usize::try_from(index).unwrap(), &all));
-                assert_eq!(
-                    root_of(*leaf, index, size, &proof),
-                    Some(root(&all)),
-                    "{index} of {size}"
-                );
-            }
-            assert_eq!(prover.proof(size), None);
-        }
-    }
-
-    #[test]
-    fn a_proof_proves_one_leaf_in_one_place_of_one_tree() {
-        let (size, chosen) = (100, [0, 1, 63, 64, 96, 98, 99]);
-        let all = leaves(size);
-        let prover = prover(size, chosen.into_iter());
-        let right = Some(root(&all));
-        for index in chosen {
-            let leaf = all[usize::try_from(index).unwrap()];
-            let proof = prover.proof(index).unwrap();
-            for other in (0..size + 2).filter(|other| *other != index) {
-                assert_ne!(root_of(leaf, other, size, &proof), right, "{index} {other}");
-            }
-            // Another size may have a way of the same steps; its head has another root.
-            for wrong in [
-                &proof[1..],
-                &proof[..proof.len() - 1],
-                &[&proof[..], &[leaf]].concat(),
-            ] {
-                assert_ne!(root_of(leaf, index, size, wrong), right, "{index}");
-            }
-            for bit in 0..proof.len() * 256 {
-                let mut wrong = proof.clone();
-                wrong[bit / 256][bit % 256 / 8] ^= 1 << (bit % 8);
-                assert_ne!(root_of(leaf, index, size, &wrong), right);
-            }
-        }
-        assert_eq!(prover.proof(2), None, "it was not asked for");
-    }
-
-    #[test]
-    fn numbers_at_the_end_of_counting_are_no_danger() {
-        let proof = [Hash::default(); LONGEST];
-        assert!(root_of(proof[0], 0, u64::MAX, &proof).is_some());
-        assert!(root_of(proof[0], u64::MAX - 1, u64::MAX, &proof[1..]).is_some());
-        assert_eq!(root_of(proof[0], 0, 0, &[]), None);
-        assert_eq!(root_of(proof[0], u64::MAX, u64::MAX, &proof), None);
-        assert_eq!(root_of(proof[0], 0, 1, &proof), None);
-        assert_eq!(beside(0, u64::MAX).len(), LONGEST);
-        assert_eq!(Prover::new(9, [8].into_iter()).root(), None);
-    }
-}
+mod tests;
