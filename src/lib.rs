@@ -44,6 +44,7 @@ pub mod login;
 
 pub mod config;
 
+pub mod note;
 pub mod wire;
 
 pub mod bounds;

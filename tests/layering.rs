@@ -14,8 +14,9 @@ const ORDER: [&str; 12] = [
 ];
 
 /// Leaves that all may use, and that use leaves only.
-const LEAVES: [&str; 12] = [
+const LEAVES: [&str; 13] = [
     "wire",
+    "note",
     "bounds",
     "name",
     "wording",
@@ -76,8 +77,9 @@ const DOORS: [(&str, &[&str], &str); 9] = [
 ];
 
 /// Modules without waiting, clock, files, environment or logging.
-const PURE: [&str; 10] = [
+const PURE: [&str; 11] = [
     "src/wire",
+    "src/note",
     "src/name.rs",
     "src/principal.rs",
     "src/policy",

@@ -5,21 +5,19 @@
 //! extension lines, one signature of ours, canonical base64. Signatures of others (witnesses) are
 //! ignored, as the specification wants.
 
-use std::fmt;
+mod witness;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use ed25519_dalek::{Signature, Signer as _, SigningKey, VerifyingKey};
-use sha2::{Digest, Sha256};
 
+pub use self::witness::{Cosigned, cosign, cosigned};
 use super::tree::{Hash, Head};
+use crate::note::{self, Note, NoteShape, key_id};
+pub use crate::note::{VerifierKey, VerifierKeyError, WitnessKey};
 
 /// Ed25519 in the specification's list of signature types.
 const ED25519: u8 = 1;
-/// Room for a checkpoint, sixteen post-quantum signatures and then some.
-const NOTE_LIMIT: usize = 128 * 1024;
-/// Begins a signature line.
-const SIGNATURE_MARK: &str = "\u{2014} ";
 
 /// What a log's key signed.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -49,97 +47,23 @@ pub enum NoteError {
     #[error("the head is not signed by the log's key")]
     Unsigned,
     /// The expected key's line is there twice.
-    #[error("the head carries two signatures of the log's key")]
+    #[error("the head carries two signatures of one key")]
     Duplicate,
     /// The expected key's line does not verify.
     #[error("the signature of the head is wrong")]
     Signature,
+    /// The witness' line does not verify.
+    #[error("the cosignature of the head is wrong")]
+    Cosignature,
 }
 
-/// Why a text is no verifier key.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum VerifierKeyError {
-    /// Not `name+id+key`.
-    #[error("a verifier key has the form name+id+key")]
-    Shape,
-    /// The name is empty or holds spaces.
-    #[error("the name in the verifier key is empty or holds spaces")]
-    Name,
-    /// The last part is not an Ed25519 key.
-    #[error("the last part of the verifier key is not an Ed25519 key")]
-    Key,
-    /// The identifier belongs to another key, so one of the parts was mistyped.
-    #[error("the verifier key's parts do not belong together")]
-    Id,
-}
-
-/// Who a signature is expected from: a log's name and its public key.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct VerifierKey {
-    name: Box<str>,
-    key: VerifyingKey,
-}
-
-impl VerifierKey {
-    /// The key of the log named `origin`.
-    ///
-    /// # Errors
-    /// When the name cannot stand in a signature line, or the key is one that anybody can sign for.
-    pub fn new(origin: &str, key: VerifyingKey) -> Result<Self, VerifierKeyError> {
-        if !is_key_name(origin) {
-            return Err(VerifierKeyError::Name);
+impl From<NoteShape> for NoteError {
+    fn from(shape: NoteShape) -> Self {
+        match shape {
+            NoteShape::Shape => Self::Shape,
+            NoteShape::SignatureLine => Self::SignatureLine,
+            NoteShape::Duplicate => Self::Duplicate,
         }
-        if key.is_weak() {
-            return Err(VerifierKeyError::Key);
-        }
-        Ok(Self {
-            name: origin.into(),
-            key,
-        })
-    }
-
-    /// Reads `name+id+key`, which `Display` writes.
-    ///
-    /// # Errors
-    /// Names the part that is wrong.
-    pub fn parse(text: &str) -> Result<Self, VerifierKeyError> {
-        let mut parts = text.splitn(3, '+');
-        let (Some(name), Some(id), Some(key)) = (parts.next(), parts.next(), parts.next()) else {
-            return Err(VerifierKeyError::Shape);
-        };
-        let bytes = STANDARD.decode(key).ok();
-        let Some((&ED25519, key)) = bytes.as_deref().and_then(<[u8]>::split_first) else {
-            return Err(VerifierKeyError::Key);
-        };
-        let key = <&[u8; 32]>::try_from(key).ok();
-        let key = key.and_then(|key| VerifyingKey::from_bytes(key).ok());
-        let parsed = Self::new(name, key.ok_or(VerifierKeyError::Key)?)?;
-        if id != hex_id(key_id(name, &parsed.key)) {
-            return Err(VerifierKeyError::Id);
-        }
-        Ok(parsed)
-    }
-
-    /// The log's name.
-    #[must_use]
-    pub fn origin(&self) -> &str {
-        &self.name
-    }
-
-    /// The public key.
-    #[must_use]
-    pub fn key(&self) -> &VerifyingKey {
-        &self.key
-    }
-}
-
-/// `name+id+key`, the form that `--key` takes.
-impl fmt::Display for VerifierKey {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let id = hex_id(key_id(&self.name, &self.key));
-        let mut key = vec![ED25519];
-        key.extend(self.key.as_bytes());
-        write!(f, "{}+{id}+{}", self.name, STANDARD.encode(key))
     }
 }
 
@@ -147,10 +71,9 @@ impl fmt::Display for VerifierKey {
 #[must_use]
 pub fn sign(origin: &str, size: u64, root: &Hash, key: &SigningKey) -> String {
     let text = format!("{origin}\n{size}\n{}\n", STANDARD.encode(root));
-    let mut signature = key_id(origin, &key.verifying_key()).to_vec();
-    signature.extend(key.sign(text.as_bytes()).to_bytes());
-    let signature = STANDARD.encode(signature);
-    format!("{text}\n{SIGNATURE_MARK}{origin} {signature}\n")
+    let id = key_id(origin, ED25519, key.verifying_key().as_bytes());
+    let line = note::line(origin, id, &key.sign(text.as_bytes()).to_bytes());
+    format!("{text}\n{line}")
 }
 
 /// Reads a signed head of the log `origin`, whose key is `key`.
@@ -158,53 +81,23 @@ pub fn sign(origin: &str, size: u64, root: &Hash, key: &SigningKey) -> String {
 /// # Errors
 /// When the note is not exactly what [`sign`] writes, plus signatures of others.
 pub fn open(note: &str, key: &VerifyingKey, origin: &str) -> Result<Checkpoint, NoteError> {
-    let is_control = |byte: u8| byte < b' ' && byte != b'\n';
-    if note.len() > NOTE_LIMIT || note.bytes().any(is_control) {
-        return Err(NoteError::Shape);
-    }
-    let (text, signatures) = note.rsplit_once("\n\n").ok_or(NoteError::Shape)?;
-    let signatures = signatures.strip_suffix('\n').ok_or(NoteError::Shape)?;
-    let signed = &note[..=text.len()];
-    let signature = own_signature(signatures, key, origin)?;
-    key.verify_strict(signed.as_bytes(), &signature)
+    let note = Note::parse(note)?;
+    let id = key_id(origin, ED25519, key.as_bytes());
+    let signature = note.by(origin, id)?.ok_or(NoteError::Unsigned)?;
+    let signature = Signature::from_slice(signature).map_err(|_| NoteError::Signature)?;
+    key.verify_strict(note.text.as_bytes(), &signature)
         .map_err(|_refused| NoteError::Signature)?;
-    let checkpoint = parse_body(text)?;
+    let checkpoint = parse_body(note.text)?;
     if &*checkpoint.origin != origin {
         return Err(NoteError::Origin);
     }
     Ok(checkpoint)
 }
 
-/// The one signature of the expected key; every line must be well formed, whoever it is by.
-fn own_signature(lines: &str, key: &VerifyingKey, origin: &str) -> Result<Signature, NoteError> {
-    let id = key_id(origin, key);
-    let mut own = None;
-    for line in lines.split('\n') {
-        let line = line.strip_prefix(SIGNATURE_MARK);
-        let (name, encoded) = line
-            .and_then(|line| line.split_once(' '))
-            .ok_or(NoteError::SignatureLine)?;
-        let bytes = STANDARD.decode(encoded).ok();
-        let (found, signature) = bytes
-            .as_deref()
-            .filter(|bytes| bytes.len() > 4 && is_key_name(name))
-            .and_then(|bytes| bytes.split_first_chunk::<4>())
-            .ok_or(NoteError::SignatureLine)?;
-        if name != origin || *found != id {
-            continue;
-        }
-        let signature = Signature::from_slice(signature).map_err(|_| NoteError::Signature)?;
-        if own.replace(signature).is_some() {
-            return Err(NoteError::Duplicate);
-        }
-    }
-    own.ok_or(NoteError::Unsigned)
-}
-
 /// Three lines and no more; an extension line would be signed data that nobody here wrote.
 fn parse_body(text: &str) -> Result<Checkpoint, NoteError> {
-    let lines: Vec<&str> = text.split('\n').take(4).collect();
-    let [origin, size, root] = lines[..] else {
+    let lines: Vec<&str> = text.split('\n').take(5).collect();
+    let [origin, size, root, ""] = lines[..] else {
         return Err(NoteError::Body);
     };
     if origin.is_empty() {
@@ -226,23 +119,6 @@ pub(super) fn parse_size(text: &str) -> Option<u64> {
     (digits && (text == "0" || !text.starts_with('0')))
         .then(|| text.parse().ok())
         .flatten()
-}
-
-fn is_key_name(name: &str) -> bool {
-    !name.is_empty() && !name.contains(|c: char| c.is_whitespace() || c.is_control() || c == '+')
-}
-
-fn key_id(name: &str, key: &VerifyingKey) -> [u8; 4] {
-    let digest = Sha256::new()
-        .chain_update(name)
-        .chain_update([b'\n', ED25519])
-        .chain_update(key.as_bytes())
-        .finalize();
-    std::array::from_fn(|at| digest[at])
-}
-
-fn hex_id(id: [u8; 4]) -> String {
-    format!("{:08x}", u32::from_be_bytes(id))
 }
 
 #[cfg(test)]

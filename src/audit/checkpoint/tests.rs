@@ -18,7 +18,7 @@ fn read(note: &str) -> Result<Checkpoint, NoteError> {
 /// A note over any text, correctly signed.
 fn signed(text: &str) -> String {
     let key = key();
-    let mut signature = key_id(ORIGIN, &key.verifying_key()).to_vec();
+    let mut signature = key_id(ORIGIN, ED25519, key.verifying_key().as_bytes()).to_vec();
     signature.extend(key.sign(text.as_bytes()).to_bytes());
     format!("{text}\n\u{2014} {ORIGIN} {}\n", STANDARD.encode(signature))
 }
@@ -136,7 +136,7 @@ fn another_key_or_log_is_told_apart() {
     let forged = sign(ORIGIN, 12, &ROOT, &other);
     assert_eq!(read(&forged), Err(NoteError::Unsigned));
     // The forger copies the key's identifier too.
-    let id = STANDARD.encode(key_id(ORIGIN, &key().verifying_key()));
+    let id = STANDARD.encode(key_id(ORIGIN, ED25519, key().verifying_key().as_bytes()));
     let (head, signature) = forged.rsplit_once(' ').unwrap();
     let mut bytes = STANDARD.decode(signature.trim()).unwrap();
     bytes[..4].copy_from_slice(&STANDARD.decode(id).unwrap());
@@ -219,4 +219,126 @@ fn a_malleable_signature_is_refused() {
     }
     let twin = format!("{head} {}\n", STANDARD.encode(bytes));
     assert_eq!(read(&twin), Err(NoteError::Signature));
+}
+
+fn vkey(name: &str, kind: u8, key: &[u8]) -> String {
+    let id = u32::from_be_bytes(key_id(name, kind, key));
+    let key = STANDARD.encode([&[kind], key].concat());
+    format!("{name}+{id:08x}+{key}")
+}
+
+/// A witness of each kind, and how it signs the note at the given second.
+struct Witness {
+    key: WitnessKey,
+    sign: Sign,
+}
+
+type Sign = Box<dyn Fn(&str, u64) -> Vec<u8>>;
+
+fn witnesses() -> [Witness; 2] {
+    use aws_lc_rs::signature::{KeyPair as _, ML_DSA_44_SIGNING, PqdsaKeyPair};
+    let name = "witness.example/w1";
+    let ed = SigningKey::from_bytes(&[9; 32]);
+    let key = vkey(name, 4, ed.verifying_key().as_bytes());
+    let by_ed = Witness {
+        key: WitnessKey::parse(&key).unwrap(),
+        sign: Box::new(move |text, seconds| {
+            let message = format!("cosignature/v1\ntime {seconds}\n{text}");
+            ed.sign(message.as_bytes()).to_bytes().to_vec()
+        }),
+    };
+    let ml = PqdsaKeyPair::generate(&ML_DSA_44_SIGNING).unwrap();
+    let key = vkey(name, 6, ml.public_key().as_ref());
+    let by_ml = Witness {
+        key: WitnessKey::parse(&key).unwrap(),
+        sign: Box::new(move |text, seconds| {
+            let body = parse_body(text).unwrap();
+            let mut message = b"subtree/v1\n\0\x12witness.example/w1".to_vec();
+            message.extend(seconds.to_be_bytes());
+            message.push(u8::try_from(body.origin.len()).unwrap());
+            message.extend(body.origin.as_bytes());
+            message.extend([0; 8]);
+            message.extend(body.head.size.to_be_bytes());
+            message.extend(body.head.root);
+            let mut signature = vec![0; ml.algorithm().signature_len()];
+            ml.sign(&message, &mut signature).unwrap();
+            signature
+        }),
+    };
+    [by_ed, by_ml]
+}
+
+const SECONDS: u64 = 1_679_315_147;
+
+fn cosign(note: &str, witness: &Witness, seconds: u64) -> String {
+    let text = Note::parse(note).unwrap().text.to_owned();
+    let mut signature = seconds.to_be_bytes().to_vec();
+    signature.extend((witness.sign)(&text, seconds));
+    let public = witness.key.to_string();
+    let id = u32::from_str_radix(public.split('+').nth(1).unwrap(), 16).unwrap();
+    format!(
+        "{note}{}",
+        note::line(witness.key.name(), id.to_be_bytes(), &signature)
+    )
+}
+
+#[test]
+fn cosignatures_say_who_saw_which_head_when() {
+    for witness in witnesses() {
+        let cosigned_note = cosign(&note(), &witness, SECONDS);
+        let found = cosigned(&cosigned_note, &witness.key).unwrap().unwrap();
+        assert_eq!(found.checkpoint, read(&note()).unwrap());
+        assert_eq!(found.time.to_string(), "2023-03-20T12:25:47.000Z");
+        assert_eq!(read(&cosigned_note), read(&note()));
+        assert_eq!(cosigned(&note(), &witness.key), Ok(None));
+        let text = witness.key.to_string();
+        assert_eq!(WitnessKey::parse(&text).unwrap(), witness.key);
+    }
+}
+
+#[test]
+fn wrong_cosignatures_are_refused() {
+    for witness in witnesses() {
+        let good = cosign(&note(), &witness, SECONDS);
+        let refused = |text: &str| cosigned(text, &witness.key).is_err();
+        assert!(refused(&good.replace("\n12\n", "\n13\n")));
+        assert!(refused(&cosign(&good, &witness, SECONDS)), "twice");
+        assert!(refused(&cosign(&note(), &witness, 0)), "no time");
+        assert!(
+            refused(&cosign(&note(), &witness, u64::MAX)),
+            "no time that there is"
+        );
+        let start = note().len();
+        // The line's name and identifier say whose it is; what follows is the signature.
+        let signature = good[start..].rfind(' ').unwrap() + 1 + start + 6;
+        for at in (signature..good.len() - 8).step_by(7) {
+            let mut bytes = good.clone().into_bytes();
+            bytes[at] = if bytes[at] == b'A' { b'B' } else { b'A' };
+            assert!(refused(&String::from_utf8(bytes).unwrap()), "{at}");
+        }
+    }
+}
+
+#[test]
+fn only_keys_for_cosignatures_are_a_witness() {
+    let [ed, ml] = witnesses();
+    for (text, why) in [
+        (
+            VerifierKey::new(ORIGIN, key().verifying_key())
+                .unwrap()
+                .to_string(),
+            VerifierKeyError::WitnessKey,
+        ),
+        (
+            ed.key.to_string().replace("w1+", "w2+"),
+            VerifierKeyError::Id,
+        ),
+        (
+            ml.key.to_string()[..400].to_owned(),
+            VerifierKeyError::WitnessKey,
+        ),
+        ("witness".to_owned(), VerifierKeyError::Shape),
+    ] {
+        assert_eq!(WitnessKey::parse(&text), Err(why), "{text}");
+    }
 }
