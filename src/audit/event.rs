@@ -131,6 +131,13 @@ pub enum Event {
         /// What the receiver says.
         why: Box<str>,
     },
+    /// A witness will not cosign, because the log contradicts what it has seen.
+    Contradicted {
+        /// The witness.
+        witness: Box<str>,
+        /// What it says.
+        why: Box<str>,
+    },
     /// A host began a session.
     Started {
         /// Which host.

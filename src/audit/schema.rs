@@ -1,12 +1,21 @@
 //! The tables of the log.
 
 /// Grows when a table changes; an older program refuses a newer file.
-pub const VERSION: i64 = 1;
+pub const VERSION: i64 = 2;
 
 /// Tells this file from other programs' databases (`PRAGMA application_id`): "chap".
 pub const APPLICATION_ID: i64 = 0x6368_6170;
 
-/// Creates everything. `record` is the log itself and only ever grows: each body is stored as the
+/// Everything that a log of the newest version has.
+#[must_use]
+pub fn create() -> String {
+    VERSIONS.concat()
+}
+
+/// What each version added to the one before; a log is brought forward by those that it lacks.
+pub const VERSIONS: [&str; 2] = [FIRST, COSIGNED];
+
+/// `record` is the log itself and only ever grows: each body is stored as the
 /// bytes that were hashed, each leaf is SHA-256(0x00 ‖ body) (RFC 9162 §2.1.1); `seq` starts at 0
 /// and is the leaf's index, so the log has as many records as the largest `seq` and one.
 ///
@@ -14,7 +23,7 @@ pub const APPLICATION_ID: i64 = 0x6368_6170;
 /// in `record` so that a commit touches a single page: what is open is what no later row closes.
 /// For the same reason `head` lags behind in durability `process`: it holds the tree as it was when
 /// the head was last signed, and the leaves since then are in `record`.
-pub const CREATE: &str = "
+const FIRST: &str = "
 CREATE TABLE log (
   one INTEGER PRIMARY KEY CHECK (one = 1),
   log_id TEXT NOT NULL,          -- UUID of this log
@@ -56,5 +65,16 @@ CREATE TABLE session (
   subject TEXT NOT NULL,
   email TEXT,
   active INTEGER NOT NULL
+) STRICT;
+";
+
+/// The newest head that each witness cosigned. The cosignature proves itself; the frontier is working
+/// state, from which the next head is shown to be a continuation.
+const COSIGNED: &str = "
+CREATE TABLE cosigned (
+  witness TEXT PRIMARY KEY,      -- its name in the configuration
+  size INTEGER NOT NULL,
+  frontier BLOB NOT NULL,        -- as in head
+  note TEXT NOT NULL             -- the C2SP checkpoint with the witness' signature
 ) STRICT;
 ";

@@ -206,6 +206,15 @@ impl Scribe {
                 };
                 fields.draft(&self.device)
             }
+            Event::Contradicted { witness, why } => {
+                let reason = format!("{witness} does not cosign: {why}");
+                let fields = Fields {
+                    kind: "witness_contradiction",
+                    reason: Some(&self.redactor.text(&reason)),
+                    ..Fields::default()
+                };
+                fields.draft(&self.device)
+            }
             Event::Started { agent } => self.agent("started", agent),
             Event::Stopped { agent } => self.agent("stopped", agent),
         }

@@ -123,7 +123,7 @@ mod tests {
         connection
             .pragma_update(None, "journal_mode", "wal")
             .unwrap();
-        connection.execute_batch(schema::CREATE).unwrap();
+        connection.execute_batch(&schema::create()).unwrap();
         connection
             .execute(
                 "INSERT INTO log VALUES (1, 'a-log', 'chaperone/audit/a-log', x'', 'file', '')",

@@ -26,11 +26,14 @@ use crate::principal::{Generation, Identity};
 
 mod admission;
 mod alone;
+mod cosigned;
 mod opening;
 mod prune;
 mod sweep;
 mod transaction;
+mod upgrade;
 
+pub use cosigned::Cosigned;
 pub use opening::{Custodian, OPEN_FLAGS, Opening};
 pub use prune::{Prune, Pruned};
 
@@ -92,6 +95,8 @@ pub enum Work {
     Mark,
     /// Old records lose their content.
     Prune(Prune),
+    /// A witness cosigned a head.
+    Cosigned(Cosigned),
 }
 
 /// Whose intents are counted, and up to how many.

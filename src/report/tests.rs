@@ -16,7 +16,7 @@ fn log(records: &[Value]) -> (TempDir, PathBuf) {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("audit.db");
     let connection = Connection::open(&path).unwrap();
-    connection.execute_batch(schema::CREATE).unwrap();
+    connection.execute_batch(&schema::create()).unwrap();
     let log = "INSERT INTO log VALUES (1, 'x', 'chaperone/audit/x', ?1, 'file', '')";
     let key = ed25519_dalek::SigningKey::from_bytes(&[1; 32]).verifying_key();
     connection.execute(log, [key.to_bytes()]).unwrap();

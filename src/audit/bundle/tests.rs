@@ -50,7 +50,7 @@ fn body(seq: u64) -> String {
 fn log(records: u64, signed: u64) -> TempDir {
     let directory = tempfile::tempdir().unwrap();
     let connection = Connection::open(directory.path().join("audit.db")).unwrap();
-    connection.execute_batch(schema::CREATE).unwrap();
+    connection.execute_batch(&schema::create()).unwrap();
     let public = key(1).verifying_key().to_bytes();
     connection
         .execute(

@@ -46,7 +46,7 @@ const RECORDS: [(Option<i64>, &str); 7] = [
 fn log() -> TempDir {
     let directory = tempfile::tempdir().unwrap();
     let connection = Connection::open(directory.path().join("audit.db")).unwrap();
-    connection.execute_batch(schema::CREATE).unwrap();
+    connection.execute_batch(&schema::create()).unwrap();
     connection
         .execute(
             "INSERT INTO log VALUES (1, 'x', 'chaperone/audit/x', x'', 'file', '')",

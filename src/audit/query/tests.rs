@@ -10,7 +10,7 @@ fn log() -> (TempDir, Connection) {
     connection
         .pragma_update(None, "journal_mode", "wal")
         .unwrap();
-    connection.execute_batch(schema::CREATE).unwrap();
+    connection.execute_batch(&schema::create()).unwrap();
     for seq in 0..10 {
         write(&connection, seq);
     }

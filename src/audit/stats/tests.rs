@@ -10,7 +10,7 @@ fn counted(bodies: &[String], period: Period) -> Stats {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("audit.db");
     let connection = Connection::open(&path).unwrap();
-    connection.execute_batch(schema::CREATE).unwrap();
+    connection.execute_batch(&schema::create()).unwrap();
     for (seq, body) in (0_i64..).zip(bodies) {
         let row = params![seq, body.as_bytes()];
         let sql = "INSERT INTO record (seq, leaf, body) VALUES (?1, x'', ?2)";

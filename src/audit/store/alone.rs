@@ -70,7 +70,8 @@ impl Store {
             | Work::EndSession(..)
             | Work::Sign
             | Work::Mark
-            | Work::Prune(_) => Ok(None),
+            | Work::Prune(_)
+            | Work::Cosigned(_) => Ok(None),
         }
     }
 

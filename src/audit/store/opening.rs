@@ -79,7 +79,7 @@ impl Opening<'_> {
             Failure::Cut { known, found } => StoreError::Cut { known, found },
         })?;
         let meta = fs::symlink_metadata(&path).map_err(|cause| at(&path, cause))?;
-        Ok(Store {
+        let mut store = Store {
             conn,
             file: FileId::of(&meta),
             path,
@@ -94,7 +94,9 @@ impl Opening<'_> {
             signed,
             clocks: None,
             patience: BUSY,
-        })
+        };
+        store.upgrade()?;
+        Ok(store)
     }
 
     /// Makes sure that directory and files are of this account alone.
@@ -176,7 +178,7 @@ impl Opening<'_> {
         let public = made.keys.signing.verifying_key();
         conn.pragma_update(None, "journal_mode", "WAL")?;
         let transaction = conn.unchecked_transaction()?;
-        conn.execute_batch(schema::CREATE)?;
+        conn.execute_batch(&schema::create())?;
         conn.execute(
             "INSERT INTO log VALUES (1, ?1, ?2, ?3, ?4, ?5)",
             params![

@@ -227,6 +227,7 @@ impl Transaction<'_> {
             Work::EndSession(who, of) => self.end_session(who, *of).map(Done::Ended),
             Work::Sign => self.sign().map(Done::Signed),
             Work::Prune(what) => self.prune(what).map(Done::Pruned),
+            Work::Cosigned(what) => self.cosigned(what),
             Work::Mark => {
                 let head = self.sign()?;
                 self.note_mark(head)?;

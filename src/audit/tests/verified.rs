@@ -151,3 +151,34 @@ async fn a_call_is_pruned_whole_or_not_at_all() {
     audit.close().await;
     assert_eq!(verdict(&desk), Verdict::Intact);
 }
+
+#[tokio::test]
+async fn a_log_of_the_first_format_is_read_as_it_is_and_brought_forward() {
+    let desk = Desk::new();
+    calls(&desk, Process).await;
+    let path = desk.paths().audit_db();
+    let older = rusqlite::Connection::open(&path).unwrap();
+    older
+        .execute_batch(
+            "DROP TABLE cosigned; PRAGMA user_version = 1; PRAGMA wal_checkpoint(TRUNCATE)",
+        )
+        .unwrap();
+    older.close().unwrap();
+    assert_eq!(verdict(&desk), Verdict::Intact);
+    let records = |kind: &str| {
+        let reader = reader::Reader::open(&path).unwrap();
+        let (mut found, filter) = (0, query::Filter::default());
+        query::list(&reader, &filter, query::Order::OldestFirst, |entry| {
+            found += usize::from(entry.json.contains(kind));
+            std::ops::ControlFlow::Continue(())
+        })
+        .unwrap();
+        found
+    };
+    assert_eq!(records("log_upgraded"), 0);
+    for _ in 0..2 {
+        calls(&desk, Process).await;
+        assert_eq!(verdict(&desk), Verdict::Intact);
+        assert_eq!(records("the log went from format 1 to format 2"), 1);
+    }
+}

@@ -46,7 +46,7 @@ impl Log {
         };
         let connection = Connection::open(log.path()).unwrap();
         connection.pragma_update(None, "page_size", 512).unwrap();
-        connection.execute_batch(schema::CREATE).unwrap();
+        connection.execute_batch(&schema::create()).unwrap();
         connection
             .pragma_update(None, "user_version", schema::VERSION)
             .unwrap();

@@ -20,7 +20,7 @@ const ORIGIN: &str = "chaperone/audit/x";
 fn log(bodies: &[&str]) -> TempDir {
     let directory = tempfile::tempdir().unwrap();
     let connection = Connection::open(directory.path().join("audit.db")).unwrap();
-    connection.execute_batch(schema::CREATE).unwrap();
+    connection.execute_batch(&schema::create()).unwrap();
     let key = SigningKey::from_bytes(&[1; 32]);
     let public = key.verifying_key().to_bytes();
     connection
