@@ -84,6 +84,9 @@ impl App {
             sinks: settings
                 .map(|config| config.audit.sinks.clone())
                 .unwrap_or_default(),
+            witnesses: settings
+                .map(|config| config.audit.witnesses.clone())
+                .unwrap_or_default(),
             paths: paths.clone(),
             audit: audit.clone(),
             session: session.clone(),

@@ -45,13 +45,14 @@ pub mod stats;
 mod store;
 pub mod tree;
 pub mod verify;
+pub mod witness;
 mod writer;
 
 pub use error::{Damage, StoreError};
 pub use event::{Agent, Call, Definitions, Event, Outcome, OutcomeStatus, RefusalReason};
 
 pub use entry::Device;
-pub use store::{Prune, Pruned};
+pub use store::{Cosigned, Prune, Pruned};
 
 use queue::{Answer, Ask, Job};
 use scribe::{Scribe, Subject};
@@ -254,6 +255,15 @@ impl Audit {
         } else {
             Err(Arc::new(StoreError::Closed))
         }
+    }
+
+    /// Keeps what a witness said.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub async fn cosigned(&self, what: Cosigned) -> Result<(), Arc<StoreError>> {
+        self.writer().submit(Work::Cosigned(what), None).await?;
+        Ok(())
     }
 
     /// Opens a session in one transaction with its `login` record; every older generation is

@@ -12,6 +12,7 @@ mod servers;
 mod shown;
 mod sinks;
 mod values;
+mod witnesses;
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -26,6 +27,7 @@ pub use error::{ConfigError, Place, Problem};
 pub use file::{FileError, Trust, read_document};
 pub use load::load;
 pub use sinks::{Receiver, SinkAuth, SinkConfig, SinkWay};
+pub use witnesses::WitnessConfig;
 
 /// Everything that can be set, ready to use.
 #[derive(Debug, Clone)]
@@ -216,6 +218,8 @@ pub struct AuditConfig {
     pub retention: Duration,
     /// Where records are sent, the administrator's places first.
     pub sinks: Vec<SinkConfig>,
+    /// Who is shown the log's heads.
+    pub witnesses: Vec<WitnessConfig>,
 }
 
 /// What a committed record survives.

@@ -65,6 +65,12 @@ impl Paths {
         self.data_dir.join("sync")
     }
 
+    /// What witnesses have seen.
+    #[must_use]
+    pub fn witness_dir(&self) -> PathBuf {
+        self.data_dir.join("witness")
+    }
+
     /// The definitions of tools that have been accepted.
     #[must_use]
     pub fn pins_file(&self) -> PathBuf {

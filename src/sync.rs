@@ -3,7 +3,8 @@
 //! One process of the account sends, whichever holds the lock; a cursor moves only once the receiver
 //! has taken what came before it. So every record arrives, in order, at least once, and those that
 //! arrive twice have the same `id`. Whoever sends also gives a sign of life an hour, and takes the
-//! content out of old records that everybody has.
+//! content out of old records that everybody has. Witnesses are shown the newest signed head, and the
+//! proof that it continues the one before.
 
 mod cursor;
 mod delivery;
@@ -15,6 +16,7 @@ mod pace;
 mod retention;
 mod sender;
 mod splunk;
+mod witness;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -22,7 +24,7 @@ use std::time::Duration;
 
 use crate::audit::Audit;
 use crate::clock::Clock;
-use crate::config::{SinkAuth, SinkConfig, SinkWay};
+use crate::config::{SinkAuth, SinkConfig, SinkWay, WitnessConfig};
 use crate::login::keychain::SecretStore;
 use crate::login::{Audience, Session};
 use crate::paths::Paths;
@@ -32,11 +34,14 @@ use crate::upstream::Http;
 pub use cursor::Lag;
 pub use retention::HoldError;
 pub use sender::{Ended, Progress};
+pub use witness::Sight;
 
 /// What sending takes.
 pub struct Setup {
     /// Where records go.
     pub sinks: Vec<SinkConfig>,
+    /// Who is shown the log's heads.
+    pub witnesses: Vec<WitnessConfig>,
     /// Where things lie.
     pub paths: Paths,
     /// The log, for its own affairs.
@@ -77,6 +82,21 @@ impl Courier {
     #[must_use]
     pub fn sinks(&self) -> &[SinkConfig] {
         &self.0.sinks
+    }
+
+    /// The witnesses.
+    #[must_use]
+    pub fn witnesses(&self) -> &[WitnessConfig] {
+        &self.0.witnesses
+    }
+
+    /// What each witness has seen, from the disk alone.
+    #[must_use]
+    pub fn sights(&self) -> Vec<Sight> {
+        let witnesses = self.0.witnesses.iter();
+        witnesses
+            .map(|witness| Sight::of(&self.0.paths, witness))
+            .collect()
     }
 
     fn log(&self) -> PathBuf {

@@ -39,6 +39,10 @@ mod fidelity;
 mod pins;
 
 #[cfg(test)]
+#[path = "whole/witness.rs"]
+mod witness;
+
+#[cfg(test)]
 #[path = "whole/sync.rs"]
 mod sync;
 

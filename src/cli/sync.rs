@@ -1,4 +1,5 @@
-//! `chaperone sync`: where records are sent, how far each place is, and sending them now.
+//! `chaperone sync`: where records are sent, how far each place is, and sending them now; and what
+//! witnesses have seen.
 
 use std::fmt::Write as _;
 use std::io::Read as _;
@@ -11,7 +12,7 @@ use super::failure::{Failure, exit};
 use crate::app::App;
 use crate::config::{SinkAuth, SinkConfig, SinkWay};
 use crate::login::keychain::SecretStore as _;
-use crate::sync::{Courier, Ended, Lag, Progress, secret_field};
+use crate::sync::{Courier, Ended, Lag, Progress, Sight, secret_field};
 use crate::wording::{chain, terminal_safe};
 
 /// The longest value of a header that is kept, in bytes.
@@ -26,16 +27,16 @@ const LOOK: Duration = Duration::from_millis(500);
 #[command(
     args_conflicts_with_subcommands = true,
     after_help = "Records are sent while a host runs chaperone, to every [[audit.sink]] of the \
-                  configuration.\n\nExamples:\n  chaperone sync\n  chaperone sync --now\n  \
+                  configuration, and every [[audit.witness]] is shown the newest signed head.\n\nExamples:\n  chaperone sync\n  chaperone sync --now\n  \
                   chaperone sync secret splunk < token.txt"
 )]
 pub struct SyncArgs {
     #[command(subcommand)]
     command: Option<SyncCommand>,
-    /// Send what waits, and wait until it has been taken.
+    /// Send what waits, and show the newest head to the witnesses; wait until that is done.
     #[arg(long)]
     now: bool,
-    /// One JSON object per sink.
+    /// One JSON object per sink and witness.
     #[arg(long)]
     json: bool,
 }
@@ -59,8 +60,9 @@ pub async fn run(args: &SyncArgs, app: &App, console: &mut Console) -> Result<u8
     if let Some(SyncCommand::Secret { sink, forget }) = &args.command {
         return secret(sink, *forget, app, console);
     }
-    if app.sync.sinks().is_empty() {
-        let text = "records are sent nowhere; add an [[audit.sink]] to the configuration";
+    if app.sync.sinks().is_empty() && app.sync.witnesses().is_empty() {
+        let text = "records are sent nowhere; add an [[audit.sink]] or [[audit.witness]] to the \
+                    configuration";
         return Err(Failure::new(exit::USAGE, text));
     }
     let mut code = exit::DONE;
@@ -71,12 +73,27 @@ pub async fn run(args: &SyncArgs, app: &App, console: &mut Console) -> Result<u8
                 code = failure.code;
             }
         }
+        for witness in app.sync.witnesses() {
+            if let Err(why) = app.sync.show_now(witness).await {
+                let name = witness.name.as_str();
+                let text = format!("{name}: the newest head is not cosigned: {why}");
+                console.fail(&Failure::new(exit::UNREACHABLE, text));
+                code = exit::UNREACHABLE;
+            }
+        }
     }
     for lag in app.sync.lags() {
         if args.json {
             console.json(&lag)?;
         } else {
             console.say(&described(&lag))?;
+        }
+    }
+    for sight in app.sync.sights() {
+        if args.json {
+            console.json(&sight)?;
+        } else {
+            console.say(&cosigned(&sight))?;
         }
     }
     Ok(code)
@@ -137,6 +154,20 @@ fn described(lag: &Lag) -> String {
         (None, waiting) => write!(text, ", {waiting} wait"),
     };
     if let Some(problem) = &lag.problem {
+        let _written = write!(text, "\n  {}", terminal_safe(problem));
+    }
+    text
+}
+
+fn cosigned(sight: &Sight) -> String {
+    let (name, to) = (terminal_safe(&sight.witness), terminal_safe(&sight.to));
+    let mut text = format!("{name}  witness  {to}\n");
+    // Writing to a string does not fail.
+    let _written = match &sight.time {
+        Some(time) => write!(text, "  {} records cosigned at {time}", sight.seen),
+        None => write!(text, "  nothing cosigned yet"),
+    };
+    if let Some(problem) = &sight.problem {
         let _written = write!(text, "\n  {}", terminal_safe(problem));
     }
     text

@@ -9,7 +9,7 @@ use super::file::{Owners, Trust};
 use super::layers::Section;
 use super::{
     AuditConfig, Config, Durability, NetworkConfig, Source, ToolsConfig, identity, servers, sinks,
-    values,
+    values, witnesses,
 };
 use crate::bounds::LINE;
 use crate::paths::Paths;
@@ -164,12 +164,14 @@ fn audit(mut table: Section<'_>, report: &mut Report) -> AuditConfig {
     let redact_keys = table.or("redact_keys", Vec::new(), report, values::texts);
     let retention = table.or("retention", RETENTION, report, values::days);
     let sinks = sinks::read(table.values("sink"), report);
+    let witnesses = witnesses::read(table.values("witness"), report);
     table.finish(report);
     AuditConfig {
         durability,
         redact_keys,
         retention,
         sinks,
+        witnesses,
     }
 }
 

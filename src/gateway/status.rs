@@ -14,7 +14,7 @@ use crate::config::{Durability, ServerAuth};
 use crate::login::{Keeping, NoGrant, SignedIn};
 use crate::name::ServerName;
 use crate::policy::{Decision, Target};
-use crate::sync::Lag;
+use crate::sync::{Lag, Sight};
 use crate::upstream::Health;
 use crate::wording::chain;
 
@@ -161,6 +161,8 @@ pub struct AuditReport {
     pub problem: Option<Box<str>>,
     /// How far records have been sent.
     pub sinks: Vec<Lag>,
+    /// What witnesses have seen.
+    pub witnesses: Vec<Sight>,
 }
 
 impl Gateway {
@@ -317,7 +319,8 @@ impl Gateway {
             ..
         } = self.parts.audit.state().await;
         let sync = self.parts.sync.clone();
-        let sinks = self.parts.tasks.blocking(move || sync.lags()).await;
+        let look = move || (sync.lags(), sync.sights());
+        let (sinks, witnesses) = self.parts.tasks.blocking(look).await;
         AuditReport {
             file: path.display().to_string().into(),
             durability: match durability {
@@ -331,6 +334,7 @@ impl Gateway {
             }),
             problem: problem.map(|problem| chain(problem.as_ref()).into()),
             sinks,
+            witnesses,
         }
     }
 }

@@ -3,11 +3,11 @@
 use std::io::Write as _;
 use std::time::Duration;
 
-use bytes::Bytes;
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use http::header::{AUTHORIZATION, CONTENT_ENCODING, CONTENT_TYPE, HeaderName, HeaderValue};
 use http::{HeaderMap, StatusCode};
+use url::Url;
 use zeroize::Zeroizing;
 
 use super::delivery::Delivery;
@@ -56,11 +56,6 @@ async fn send(
     dialect: &Dialect,
     batch: &Batch,
 ) -> Result<Delivery, Delivery> {
-    let Some(http) = &sync.0.http else {
-        return Err(Delivery::later(
-            "the settings of the network cannot be used",
-        ));
-    };
     let mut head = HeaderMap::new();
     head.insert(CONTENT_TYPE, HeaderValue::from_static(dialect.content_type));
     if let Some((name, value)) = credentials(sync, sink, receiver, dialect).await? {
@@ -71,39 +66,71 @@ async fn send(
         body = packed(&body).map_err(|error| Delivery::later(chain(&error)))?;
         head.insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
     }
-    let client = http.client_for(&receiver.url, CONNECT, &sync.0.tasks).await;
-    let client = client.map_err(|error| Delivery::later(chain(&error)))?;
-    let request = client.post(receiver.url.clone()).headers(head).body(body);
-    let answer = request.send().await;
-    let mut answer = answer.map_err(|error| Delivery::later(chain(&error.without_url())))?;
-    let (status, wait) = (answer.status(), retry_after(answer.headers()));
-    let mut text = Vec::new();
+    let reply = post(sync, receiver.url.clone(), head, body).await;
+    let reply = reply.map_err(Delivery::later)?;
+    Ok(judge(&reply, dialect))
+}
+
+/// What came back.
+#[derive(Debug)]
+pub(super) struct Reply {
+    pub(super) status: StatusCode,
+    /// How long the receiver wants to be left alone.
+    pub(super) after: Option<Duration>,
+    pub(super) body: Vec<u8>,
+}
+
+impl Reply {
+    /// The beginning of the body, as it can be shown.
+    pub(super) fn excerpt(&self) -> String {
+        let said = String::from_utf8_lossy(&self.body);
+        said.trim().chars().take(EXCERPT).map(visible).collect()
+    }
+}
+
+/// Posts something, and reads as much of the answer as is of use.
+///
+/// # Errors
+/// Why nothing came back.
+pub(super) async fn post(
+    sync: &Courier,
+    url: Url,
+    head: HeaderMap,
+    body: Vec<u8>,
+) -> Result<Reply, String> {
+    let Some(http) = &sync.0.http else {
+        return Err("the settings of the network cannot be used".into());
+    };
+    let client = http.client_for(&url, CONNECT, &sync.0.tasks).await;
+    let client = client.map_err(|error| chain(&error))?;
+    let answer = client.post(url).headers(head).body(body).send().await;
+    let mut answer = answer.map_err(|error| chain(&error.without_url()))?;
+    let (status, after) = (answer.status(), retry_after(answer.headers()));
+    let mut body = Vec::new();
     while let Ok(Some(chunk)) = answer.chunk().await {
-        text.extend_from_slice(&chunk);
-        if text.len() > ANSWER {
+        body.extend_from_slice(&chunk);
+        if body.len() > ANSWER {
             break;
         }
     }
-    Ok(judge(status, wait, &Bytes::from(text), dialect))
+    Ok(Reply {
+        status,
+        after,
+        body,
+    })
 }
 
 /// What a status means. Only what says that the records themselves are bad is a refusal: everything
 /// else may be mended at the receiver, and until then nothing is passed over.
-fn judge(
-    status: StatusCode,
-    after: Option<Duration>,
-    answer: &Bytes,
-    dialect: &Dialect,
-) -> Delivery {
-    let said = String::from_utf8_lossy(answer);
-    let said: String = said.trim().chars().take(EXCERPT).map(visible).collect();
+fn judge(reply: &Reply, dialect: &Dialect) -> Delivery {
+    let (status, said) = (reply.status, reply.excerpt());
     match status.as_u16() {
-        200..=299 => (dialect.judge)(answer),
+        200..=299 => (dialect.judge)(&reply.body),
         400 | 413 | 422 => Delivery::Refused(format!("HTTP {status}: {said}")),
         401 | 403 => Delivery::later(format!("it does not accept the credentials: HTTP {status}")),
         _ => Delivery::NotNow {
             why: format!("HTTP {status}: {said}"),
-            after,
+            after: reply.after,
         },
     }
 }

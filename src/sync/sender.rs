@@ -98,7 +98,10 @@ impl Courier {
             };
             let sinks = sync.0.sinks.iter().map(|sink| sync.send_for_ever(sink));
             let sending = futures_util::future::join_all(sinks);
-            tokio::join!(sending, sync.beat(), sync.prune_for_ever());
+            let witnesses = sync.0.witnesses.iter();
+            let showing = witnesses.map(|witness| sync.show_for_ever(witness));
+            let showing = futures_util::future::join_all(showing);
+            tokio::join!(sending, showing, sync.beat(), sync.prune_for_ever());
         });
     }
 

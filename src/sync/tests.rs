@@ -49,6 +49,7 @@ impl Scene {
         };
         let courier = Courier::new(Setup {
             sinks: vec![sink],
+            witnesses: Vec::new(),
             paths,
             audit,
             session,

@@ -2,7 +2,7 @@
 
 use std::fmt::{self, Display, Formatter};
 
-use crate::sync::Lag;
+use crate::sync::{Lag, Sight};
 
 use super::{AuditReport, Person, PolicyReport, Report, ServerReport};
 
@@ -124,7 +124,10 @@ impl Display for AuditReport {
             Some(key) => writeln!(f, ", signed with a key in the {}", place(key))?,
             None => writeln!(f)?,
         }
-        self.sinks.iter().try_for_each(|lag| sent(f, lag))
+        self.sinks.iter().try_for_each(|lag| sent(f, lag))?;
+        self.witnesses
+            .iter()
+            .try_for_each(|sight| cosigned(f, sight))
     }
 }
 
@@ -136,6 +139,18 @@ fn sent(f: &mut Formatter<'_>, lag: &Lag) -> fmt::Result {
         (waiting, None) => write!(f, ", {waiting} wait")?,
     }
     if let Some(problem) = &lag.problem {
+        write!(f, ": {}", clean(problem))?;
+    }
+    writeln!(f)
+}
+
+fn cosigned(f: &mut Formatter<'_>, sight: &Sight) -> fmt::Result {
+    write!(f, "  witnessed by {}: ", sight.witness)?;
+    match &sight.time {
+        Some(time) => write!(f, "{} records, {time}", sight.seen)?,
+        None => f.write_str("nothing yet")?,
+    }
+    if let Some(problem) = &sight.problem {
         write!(f, ": {}", clean(problem))?;
     }
     writeln!(f)

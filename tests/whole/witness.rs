@@ -1,0 +1,198 @@
+//! Witnesses see the log grow, and find out when it is not the one that they saw.
+
+use std::fs;
+
+use serde_json::{Value, json};
+
+use crate::world::World;
+use crate::world::parts::{Provider, http};
+
+const WITNESS: &str = "tests/world/servers/witness.py";
+
+/// Somebody who is signed in, with a witness that knows the log.
+struct Scene {
+    world: World,
+    provider: Provider,
+    url: String,
+}
+
+impl Scene {
+    /// The log is shown to a witness twice: under each of its keys.
+    async fn new() -> Self {
+        let mut world = World::new();
+        world.keychain().await;
+        let provider = world.provider(json!({})).await;
+        let url = start(&mut world, &provider, None).await;
+        let keys = get(&url, "keys").await;
+        let mut keys = keys.lines().map(str::to_owned);
+        let keys = [keys.next().expect("a key"), keys.next().expect("a key")];
+        let mut command = world.node("tests/world/servers/plain.mjs");
+        command.arg("only");
+        let server = world.server_of(command, "only", &provider).await;
+        let witness = |name, key: &str| {
+            format!("[[audit.witness]]\nname = \"{name}\"\nurl = \"{url}\"\nkey = \"{key}\"\n")
+        };
+        let more = witness("company", &keys[0]) + &witness("public", &keys[1]);
+        world.configure(&provider, &[&server], &more);
+        let policy =
+            "version: \"1.0\"\npolicies:\n  - {name: all, servers: [\"*\"], roles: [\"*\"]}\n";
+        world.write_policy(policy);
+        let (page, output) = world.sign_in("alice").await;
+        assert_eq!(
+            (page.status, output.status.code()),
+            (200, Some(0)),
+            "{output:?}"
+        );
+        let scene = Self {
+            world,
+            provider,
+            url,
+        };
+        scene.call().await;
+        scene
+    }
+
+    async fn call(&self) {
+        let start = ["call", "only__start", "{}"];
+        assert_eq!(self.world.run(&start).await.status.code(), Some(0));
+    }
+
+    async fn trust(&self) {
+        let key = self.world.run(&["audit", "key"]).await.stdout;
+        post(&self.url, "trust", String::from_utf8(key).expect("UTF-8")).await;
+    }
+
+    /// Shows the newest head.
+    async fn show(&self) -> (Option<i32>, String) {
+        let output = self.world.run(&["sync", "--now"]).await;
+        let text = [output.stdout, output.stderr].concat();
+        let text = String::from_utf8(text).expect("UTF-8");
+        (output.status.code(), text)
+    }
+
+    async fn seen(&self) -> Vec<Value> {
+        serde_json::from_str(&get(&self.url, "seen").await).expect("JSON")
+    }
+
+    async fn contradictions(&self) -> usize {
+        let output = self.world.run(&["audit", "list", "--all", "--json"]).await;
+        let text = String::from_utf8(output.stdout).expect("UTF-8");
+        text.matches("witness_contradiction").count()
+    }
+}
+
+async fn start(world: &mut World, provider: &Provider, port: Option<&str>) -> String {
+    let directory = world.home().join("witness");
+    let mut command = world.python(WITNESS);
+    command.arg(directory).args(port);
+    world.server_of(command, "witness", provider).await.url
+}
+
+async fn get(url: &str, what: &str) -> String {
+    let place = url.replace("/prefix", &format!("/{what}"));
+    let answer = http().get(place).send().await.expect("the witness");
+    answer.text().await.expect("its answer")
+}
+
+async fn post(url: &str, what: &str, body: String) {
+    let place = url.replace("/prefix", &format!("/{what}"));
+    let sent = http().post(place).body(body).send().await;
+    assert!(sent.expect("the witness").status().is_success());
+}
+
+#[tokio::test]
+async fn a_witness_sees_the_log_grow_through_all_that_it_does() {
+    let mut scene = Scene::new().await;
+    let (code, text) = scene.show().await;
+    assert_eq!(code, Some(5), "{text}");
+    assert!(
+        text.contains("does not know this log") && text.contains("audit key"),
+        "{text}"
+    );
+    scene.trust().await;
+    let (code, text) = scene.show().await;
+    assert_eq!(code, Some(0), "{text}");
+    assert_eq!(text.matches("records cosigned at 2").count(), 2, "{text}");
+    for step in [
+        json!({"status": 503, "retry_after": 1}),
+        json!({"status": 429}),
+        json!({"status": 500}),
+        json!({"lost": true}),
+    ] {
+        scene.call().await;
+        post(&scene.url, "plan", json!([step]).to_string()).await;
+        assert_eq!(scene.show().await.0, Some(5), "{step}");
+        let (code, text) = scene.show().await;
+        assert_eq!(code, Some(0), "{step}: {text}");
+    }
+    // One that was lost had been seen, and was shown again.
+    let port = scene
+        .url
+        .replace("http://127.0.0.1:", "")
+        .replace("/prefix", "");
+    scene.world.stop("witness").await;
+    scene.call().await;
+    assert_eq!(scene.show().await.0, Some(5));
+    start(&mut scene.world, &scene.provider, Some(&port)).await;
+    assert_eq!(scene.show().await.0, Some(0));
+    let status = scene.world.run(&["status"]).await.stdout;
+    let status = String::from_utf8_lossy(&status).into_owned();
+    assert!(status.contains("witnessed by company: "), "{status}");
+    assert_eq!(scene.contradictions().await, 0);
+    let seen = scene.seen().await;
+    assert!(
+        seen[0]["proof"].as_u64() > Some(0),
+        "it continues what it saw: {seen:?}"
+    );
+}
+
+#[tokio::test]
+async fn a_host_has_its_log_witnessed_by_itself() {
+    let scene = Scene::new().await;
+    scene.trust().await;
+    let mut host = scene.world.host();
+    host.initialize("2025-11-25").await;
+    host.tools_with("only__start").await;
+    let mut pace = tokio::time::interval(std::time::Duration::from_millis(250));
+    for _ in 0..400 {
+        pace.tick().await;
+        if !scene.seen().await.is_empty() {
+            return host.kill().await;
+        }
+    }
+    panic!("the witness never sees the log");
+}
+
+#[tokio::test]
+async fn an_older_copy_and_another_history_are_found_by_the_witness() {
+    let scene = Scene::new().await;
+    scene.trust().await;
+    assert_eq!(scene.show().await.0, Some(0));
+    let data = scene.world.data_dir();
+    let log = data.join("audit.db");
+    let older = fs::read(&log).expect("the log");
+    for _ in 0..3 {
+        scene.call().await;
+    }
+    assert_eq!(scene.show().await.0, Some(0));
+    fs::write(&log, older).expect("an older copy");
+    // What happens next makes it another history; first a shorter one.
+    scene.call().await;
+    let (code, text) = scene.show().await;
+    assert_eq!(code, Some(5), "{text}");
+    assert!(
+        text.contains("the log is an older copy, or was cut"),
+        "{text}"
+    );
+    assert_eq!(scene.show().await.0, Some(5));
+    assert_eq!(scene.contradictions().await, 2, "one for each witness");
+    for _ in 0..6 {
+        scene.call().await;
+    }
+    let (code, text) = scene.show().await;
+    assert_eq!(code, Some(5), "{text}");
+    assert!(text.contains("another history of this log"), "{text}");
+    let status = scene.world.run(&["status"]).await.stdout;
+    let status = String::from_utf8_lossy(&status).into_owned();
+    assert!(status.contains("another history of this log"), "{status}");
+}
