@@ -7,7 +7,7 @@
 //! | `README.txt` | what this is and how to verify it, for a person; proves nothing |
 //! | `checkpoint.txt` | the log's signed head (C2SP checkpoint), with whoever else signed it |
 //! | `key.txt` | the log's key as `--key` takes it; a hint, for a verifier brings its own |
-//! | `manifest.json` | [`Manifest`]: which log, under which head, how many records, chosen how |
+//! | `manifest.json` | [`Manifest`]: which log, under which head, how many records, chosen how; older heads that others remember |
 //! | `records.jsonl` | a [`Line`] for each record: its number, its proof (RFC 9162 §2.1.3), its text |
 //!
 //! A record stands in its line as a *string*: the tree is over bytes, and whoever parses JSON into
@@ -18,6 +18,7 @@
 //! What a bundle cannot show is what was left out of it: the selection is the word of who made it.
 
 mod archive;
+mod older;
 mod read;
 mod report;
 mod write;
@@ -73,6 +74,24 @@ struct Manifest {
     last: u64,
     /// How they were chosen, as `--select` or `--id` takes it.
     selection: Box<str>,
+    /// Older heads that others remember.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    older: Vec<Older>,
+}
+
+/// An older head that somebody remembers, and the proof that the log's head continues it.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Older {
+    /// How many records it covers.
+    size: u64,
+    /// The root over them, in base64.
+    root: Box<str>,
+    /// The proof (RFC 9162 §2.1.4), in base64.
+    proof: Vec<Box<str>>,
+    /// The checkpoint, signed by a witness, if one saw it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    checkpoint: Option<Box<str>>,
 }
 
 /// A record and the proof that it is in the log.
@@ -99,6 +118,9 @@ struct Single {
     checkpoint: Box<str>,
     /// The log's key; a hint.
     key: Box<str>,
+    /// As in the [`Manifest`].
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    older: Vec<Older>,
     /// As in a [`Line`].
     seq: u64,
     /// As in a [`Line`].

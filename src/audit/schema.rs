@@ -75,6 +75,6 @@ CREATE TABLE cosigned (
   witness TEXT PRIMARY KEY,      -- its name in the configuration
   size INTEGER NOT NULL,
   frontier BLOB NOT NULL,        -- as in head
-  note TEXT NOT NULL             -- the C2SP checkpoint with the witness' signature
+  note TEXT NOT NULL             -- the C2SP checkpoint, signed by the witness
 ) STRICT;
 ";

@@ -8,6 +8,9 @@
 //! - With a remembered head, everything under it is proven, and a shorter log is a cut one.
 //! - Intact means both that somebody remembers and that the proof covers every record.
 //!
+//! A witness' cosignature proves what was there at its instant, wherever it is kept; a log that was put
+//! back to that instant is as good as that.
+//!
 //! A cut down to an older signed head that is newer than anything remembered cannot be seen by
 //! anybody; that is why heads are remembered every minute and sent upstream.
 //!
@@ -15,6 +18,7 @@
 
 mod pass;
 mod report;
+pub(in crate::audit) mod witnesses;
 
 use std::path::PathBuf;
 
@@ -25,7 +29,8 @@ use rusqlite::OptionalExtension as _;
 
 use self::pass::{Captured, Pass};
 pub use self::report::{Damage, Fault, KeySource, Memory, Record, Report, Verdict};
-use super::checkpoint::{self, Checkpoint, NoteError, VerifierKey};
+pub use self::witnesses::Witnessed;
+use super::checkpoint::{self, Checkpoint, NoteError, VerifierKey, WitnessKey};
 use super::reader::{self, ReadError, Reader};
 use super::tree::{Frontier, Hash, Head};
 
@@ -40,6 +45,8 @@ pub struct VerifyRequest {
     pub head: Option<PinnedHead>,
     /// The head that the keychain remembers, with the origin of its log.
     pub mark: Option<Checkpoint>,
+    /// Witnesses whose cosignatures are to be in the file.
+    pub witnesses: Vec<WitnessKey>,
 }
 
 /// A key, and who vouches for it.
@@ -78,6 +85,19 @@ impl PinnedHead {
         let size = checkpoint::parse_size(size).ok_or(PinnedHeadError)?;
         let root = parse_root(root).ok_or(PinnedHeadError)?;
         Ok(Self::Head(Head { size, root }))
+    }
+}
+
+impl PinnedHead {
+    /// How many records it covers, as it says itself.
+    ///
+    /// # Errors
+    /// When the note is no checkpoint.
+    pub fn size(&self) -> Result<u64, NoteError> {
+        match self {
+            Self::Note(note) => Ok(checkpoint::claimed(note)?.head.size),
+            Self::Head(head) => Ok(head.size),
+        }
     }
 }
 
@@ -180,7 +200,9 @@ fn examine(reader: &Reader, request: &VerifyRequest, report: &mut Report) -> Res
     let signed = signed.map(|note| checkpoint::open(note, trusted.key(), trusted.origin()));
     // A bad signature is told after the records, which may say what else is wrong.
     let claimed = signed.as_ref().and_then(|note| note.as_ref().ok());
-    let remembered = remembered(request, &stated, &trusted)?;
+    let mut remembered = remembered(request, &stated, &trusted)?;
+    report.witnesses = witnesses::seen(&snapshot, &request.witnesses, &stated.origin)?;
+    remembered.extend(report.witnesses.iter().filter_map(Witnessed::remembered));
     let sizes = remembered
         .iter()
         .map(|(_, head)| head.size)
@@ -328,7 +350,8 @@ fn conclude(
         KeySource::Given | KeySource::Keychain => signed.max(remembered),
     };
     report.proven_to = pass.captured(report.proven).and_then(Captured::record);
-    report.verdict = if newest.is_some() && report.proven == report.records {
+    let all_saw = report.witnesses.iter().all(|saw| saw.seen.is_some());
+    report.verdict = if newest.is_some() && all_saw && report.proven == report.records {
         Verdict::Intact
     } else {
         Verdict::Unproven

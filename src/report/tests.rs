@@ -52,6 +52,7 @@ fn request(database: PathBuf, period: Period) -> Request {
             key: None,
             head: None,
             mark: None,
+            witnesses: Vec::new(),
         },
         period,
         offset: Offset::default(),

@@ -244,6 +244,7 @@ impl Desk {
             }),
             head: None,
             mark: Some(mark),
+            witnesses: Vec::new(),
         }
     }
 }

@@ -1,6 +1,7 @@
 //! Witnesses see the log grow, and find out when it is not the one that they saw.
 
 use std::fs;
+use std::path::Path;
 
 use serde_json::{Value, json};
 
@@ -14,6 +15,8 @@ struct Scene {
     world: World,
     provider: Provider,
     url: String,
+    /// The witness' keys: Ed25519, then ML-DSA-44.
+    keys: [String; 2],
 }
 
 impl Scene {
@@ -47,6 +50,7 @@ impl Scene {
             world,
             provider,
             url,
+            keys,
         };
         scene.call().await;
         scene
@@ -195,4 +199,93 @@ async fn an_older_copy_and_another_history_are_found_by_the_witness() {
     let status = scene.world.run(&["status"]).await.stdout;
     let status = String::from_utf8_lossy(&status).into_owned();
     assert!(status.contains("another history of this log"), "{status}");
+}
+
+#[tokio::test]
+async fn an_auditor_who_trusts_the_witness_alone_verifies_the_log_and_evidence_from_it() {
+    let scene = Scene::new().await;
+    scene.trust().await;
+    assert_eq!(scene.show().await.0, Some(0));
+    let place = scene.world.home().join("elsewhere");
+    fs::create_dir(&place).expect("a place");
+    let copy = place.join("copy.db");
+    fs::copy(scene.world.data_dir().join("audit.db"), &copy).expect("a copy");
+    let (copy, bundle) = (
+        copy.display().to_string(),
+        place.join("evidence.zip").display().to_string(),
+    );
+    for _ in 0..3 {
+        scene.call().await;
+    }
+    let export = [
+        "audit",
+        "export",
+        "--bundle",
+        &bundle,
+        "--select",
+        "tool=start",
+    ];
+    assert_eq!(scene.world.run(&export).await.status.code(), Some(0));
+    for key in &scene.keys {
+        let verify = ["audit", "verify", &copy, "--witness-key", key];
+        let output = scene.world.run(&verify).await;
+        let text = String::from_utf8_lossy(&output.stdout).into_owned();
+        assert_eq!(output.status.code(), Some(0), "{text}");
+        assert!(
+            text.contains("the witness witness.example/w1 saw"),
+            "{text}"
+        );
+        // The head of the bundle continues the one that the witness saw.
+        let log_key = scene.world.run(&["audit", "key"]).await.stdout;
+        let log_key = String::from_utf8(log_key).expect("UTF-8");
+        let verify = [
+            "audit",
+            "verify",
+            &bundle,
+            "--witness-key",
+            key,
+            "--key",
+            log_key.trim(),
+            "--json",
+        ];
+        let output = scene.world.run(&verify).await;
+        let report: Value = serde_json::from_slice(&output.stdout).expect("JSON");
+        assert_eq!(output.status.code(), Some(0), "{report}");
+        assert!(
+            report["witnesses"][0]["seen"].as_u64() < report["signed"].as_u64(),
+            "{report}"
+        );
+    }
+    assert_forgery_is_found(&scene, &copy, &place).await;
+}
+
+async fn assert_forgery_is_found(scene: &Scene, copy: &str, place: &Path) {
+    // Whoever puts another's signature into the file is found out.
+    let forged = rewritten(copy, &place.join("forged.db"));
+    let verify = ["audit", "verify", &forged, "--witness-key", &scene.keys[0]];
+    let output = scene.world.run(&verify).await;
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert_eq!(output.status.code(), Some(6), "{text}");
+    assert!(
+        text.contains("the cosignature of the head is wrong"),
+        "{text}"
+    );
+}
+
+/// A copy in which the time of the first cosignature is another.
+fn rewritten(copy: &str, forged: &Path) -> String {
+    let mut bytes = fs::read(copy).expect("the copy");
+    let line = "\u{2014} witness.example/w1 ";
+    let mut at = 0;
+    while let Some(found) = bytes[at..]
+        .windows(line.len())
+        .position(|part| part == line.as_bytes())
+    {
+        // Behind the identifier of the key: 4 bytes of it, 8 of the time.
+        let digit = at + found + line.len() + 12;
+        bytes[digit] = if bytes[digit] == b'B' { b'C' } else { b'B' };
+        at = digit;
+    }
+    fs::write(forged, bytes).expect("a forgery");
+    forged.display().to_string()
 }

@@ -13,20 +13,23 @@ use base64::engine::general_purpose::STANDARD;
 use serde::{Deserialize, Serialize};
 
 use super::archive::Opened;
+use super::older::{self, Proven};
 use super::report::{EvidenceReport, Fault, Problem};
 use super::{
-    BUNDLE, CHECKPOINT, KEY, Line, MANIFEST, Manifest, RECORDS, SINGLE, Single, VERSION, decoded,
-    root_text,
+    BUNDLE, CHECKPOINT, KEY, Line, MANIFEST, Manifest, Older, RECORDS, SINGLE, Single, VERSION,
+    decoded, root_text,
 };
-use crate::audit::checkpoint::{self, VerifierKey};
+use crate::audit::checkpoint::{self, VerifierKey, WitnessKey};
 use crate::audit::tree::proof::root_of;
 use crate::audit::tree::{self, Head};
-use crate::audit::verify::{KeySource, Memory, PinnedHead, Record, Verdict};
+use crate::audit::verify::{KeySource, Memory, PinnedHead, Record, Verdict, Witnessed};
 
 /// As much as a checkpoint may have.
 const NOTE_LIMIT: u64 = 128 * 1024;
-/// As much as a manifest or a key needs, and room.
+/// As much as a key needs, and room.
 const SMALL_LIMIT: u64 = 64 * 1024;
+/// As much as a manifest may have, with the heads that others signed.
+const MANIFEST_LIMIT: u64 = 1024 * 1024;
 /// As much as a record with its proof may have; arguments are cut at 16 KiB.
 const LINE_LIMIT: u64 = 4 * 1024 * 1024;
 /// What a record that travels alone is called in messages.
@@ -55,6 +58,8 @@ pub struct EvidenceRequest {
     pub key: Option<VerifierKey>,
     /// A head that was kept.
     pub head: Option<PinnedHead>,
+    /// Witnesses whose cosignatures are to be in the file.
+    pub witnesses: Vec<WitnessKey>,
 }
 
 /// Tells by its first bytes what a file is; what begins like neither kind of evidence is left to
@@ -115,8 +120,14 @@ pub fn verify(request: &EvidenceRequest) -> Result<EvidenceReport, EvidenceError
 
 /// Everything is proven that is there. What that is worth depends on who vouches for the head.
 fn conclude(report: &mut EvidenceReport) {
-    let vouched = report.key != KeySource::File || report.memory.is_some();
-    report.verdict = if vouched && !report.head_not_compared {
+    let last = report.proven_to.as_ref().map(|record| record.seq);
+    // What the head continues is as good as the head for the records that were there then.
+    let covers = |saw: &Witnessed| saw.seen > last;
+    let vouched = report.key != KeySource::File
+        || report.memory.is_some()
+        || report.witnesses.iter().any(covers);
+    let all_saw = report.witnesses.iter().all(|saw| saw.seen.is_some());
+    report.verdict = if vouched && all_saw && !report.head_not_compared {
         Verdict::Intact
     } else {
         Verdict::Unproven
@@ -133,12 +144,12 @@ struct Examiner<'a> {
 impl Examiner<'_> {
     fn bundle(&mut self, source: impl Read + Seek) -> Result<(), Problem> {
         let mut archive = Opened::open(source)?;
-        let manifest = archive.text(MANIFEST, SMALL_LIMIT)?;
+        let manifest = archive.text(MANIFEST, MANIFEST_LIMIT)?;
         let manifest: Manifest = document(MANIFEST, &manifest)?;
         check_format(MANIFEST, (&manifest.format, BUNDLE), manifest.version)?;
         let hint = archive.text(KEY, SMALL_LIMIT)?;
         let note = archive.text(CHECKPOINT, NOTE_LIMIT)?;
-        let head = self.head(note, hint.trim_end())?;
+        let head = self.head(note, hint.trim_end(), &manifest.older)?;
         let mut first = None;
         archive.lines(RECORDS, LINE_LIMIT, |line| {
             let line = serde_json::from_slice::<Line>(line).map_err(|_| Problem::Line)?;
@@ -190,7 +201,7 @@ impl Examiner<'_> {
 
     fn single(&mut self, single: Single) -> Result<(), Problem> {
         check_format(ALONE, (&single.format, SINGLE), single.version)?;
-        let head = self.head(single.checkpoint.into(), &single.key)?;
+        let head = self.head(single.checkpoint.into(), &single.key, &single.older)?;
         let Single {
             seq, proof, record, ..
         } = single;
@@ -199,7 +210,7 @@ impl Examiner<'_> {
 
     /// Opens a head with the key from outside, else with the file's own, and compares it with the
     /// one that somebody kept.
-    fn head(&mut self, note: String, hint: &str) -> Result<Head, Problem> {
+    fn head(&mut self, note: String, hint: &str, older: &[Older]) -> Result<Head, Problem> {
         let key = match &self.request.key {
             Some(key) => {
                 self.report.key = KeySource::Given;
@@ -222,26 +233,50 @@ impl Examiner<'_> {
         {
             return Err(Problem::Heads);
         }
-        let kept = match &self.request.head {
-            Some(PinnedHead::Note(note)) => {
-                let kept = checkpoint::open(note, own, origin);
-                Some(kept.map_err(Problem::GivenHead)?.head)
-            }
-            Some(PinnedHead::Head(head)) => Some(*head),
-            None => None,
-        };
-        match kept {
-            Some(kept) if kept == head => self.report.memory = Some(Memory::Given),
-            Some(kept) if kept.size == head.size => return Err(Problem::Fork),
-            Some(_) => self.report.head_not_compared = true,
-            None => {}
-        }
+        let older = older::proven(older, origin, &head)?;
+        self.compare(&key, &head, &older)?;
+        self.witnesses(&note, &older)?;
         self.report.log = Some(origin.into());
         self.report.signer = Some(key.to_string().into());
         self.report.signed = head.size;
         self.report.root = Some(STANDARD.encode(head.root).into());
         self.report.note = Some(note.into());
         Ok(head)
+    }
+
+    /// Compares the head with the one that somebody kept: itself, or an older one that it continues.
+    fn compare(
+        &mut self,
+        key: &VerifierKey,
+        head: &Head,
+        older: &[Proven<'_>],
+    ) -> Result<(), Problem> {
+        let kept = match &self.request.head {
+            Some(PinnedHead::Note(note)) => {
+                let kept = checkpoint::open(note, key.key(), key.origin());
+                kept.map_err(Problem::GivenHead)?.head
+            }
+            Some(PinnedHead::Head(kept)) => *kept,
+            None => return Ok(()),
+        };
+        let heads = older.iter().map(|older| older.head).chain([*head]);
+        let mut same = heads.filter(|head| head.size == kept.size);
+        match same.next() {
+            Some(same) if same == kept => self.report.memory = Some(Memory::Given),
+            Some(_) => return Err(Problem::Fork),
+            None => self.report.head_not_compared = true,
+        }
+        Ok(())
+    }
+
+    fn witnesses(&mut self, note: &str, older: &[Proven<'_>]) -> Result<(), Problem> {
+        let keys = self.request.witnesses.iter();
+        let seen = keys.map(|key| {
+            let newest = older::newest(older, note, key)?;
+            Ok(Witnessed::of(key, newest.as_ref()))
+        });
+        self.report.witnesses = seen.collect::<Result<_, Problem>>()?;
+        Ok(())
     }
 
     fn record(&mut self, line: &Line, head: &Head) -> Result<(), Problem> {

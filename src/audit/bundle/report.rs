@@ -6,7 +6,7 @@ use serde::{Serialize, Serializer};
 
 use super::read::Kind;
 use crate::audit::checkpoint::NoteError;
-use crate::audit::verify::{KeySource, Memory, Record, Verdict};
+use crate::audit::verify::{KeySource, Memory, Record, Verdict, Witnessed};
 
 /// What was found out about evidence.
 #[derive(Debug, Serialize)]
@@ -39,7 +39,10 @@ pub struct EvidenceReport {
     /// Whether somebody outside the file knows this very head.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub memory: Option<Memory>,
-    /// Whether a head was given that is of another size and so can neither confirm nor contradict.
+    /// What the witnesses saw whose keys were given.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub witnesses: Vec<Witnessed>,
+    /// Whether a head was given of a size that the evidence proves nothing about.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub head_not_compared: bool,
     /// What is wrong, if something is.
@@ -110,6 +113,9 @@ pub enum Problem {
     /// There is nothing in it.
     #[error("there are no records in it")]
     Empty,
+    /// An older head that the file's head does not continue.
+    #[error("the file's head does not continue the older heads in it; one of them was changed")]
+    Older,
     /// Not a record with its proof.
     #[error("a line is not a record with its proof")]
     Line,
@@ -155,6 +161,7 @@ impl EvidenceReport {
             key: KeySource::File,
             signer: None,
             memory: None,
+            witnesses: Vec::new(),
             head_not_compared: false,
             fault: None,
         }
@@ -207,7 +214,7 @@ impl fmt::Display for EvidenceReport {
             self.signed
         )?;
         match (self.key, self.memory) {
-            (_, Some(_)) => f.write_str(", which is the head that was given")?,
+            (_, Some(_)) => f.write_str(", which is or continues the head that was given")?,
             (KeySource::File, None) => f.write_str(
                 "; the signature was checked with the file's own key, which whoever made the file \
                  may have made up (give --key)",
@@ -218,10 +225,13 @@ impl fmt::Display for EvidenceReport {
         }
         if self.head_not_compared {
             f.write_str(
-                "; the head that was given is over another number of records and cannot be \
-                 compared with it",
+                "; the head that was given is over another number of records, and the file does not \
+                 prove that its head continues that (export it with --head)",
             )?;
         }
+        self.witnesses
+            .iter()
+            .try_for_each(|saw| write!(f, "{saw}"))?;
         f.write_str("; that no other records belong to the matter is not proven")
     }
 }

@@ -1,6 +1,7 @@
 //! Evidence that is what it says, and every way in which it may not be.
 
 mod hostile;
+mod witnessed;
 
 use std::io::{Cursor, Read as _, Write as _};
 
@@ -11,7 +12,7 @@ use zip::write::SimpleFileOptions;
 use zip::{CompressionMethod, ZipArchive, ZipWriter};
 
 use super::*;
-use crate::audit::checkpoint::{NoteError, VerifierKey, sign};
+use crate::audit::checkpoint::{NoteError, VerifierKey, WitnessKey, sign};
 use crate::audit::query::Filter;
 use crate::audit::reader::Reader;
 use crate::audit::schema;
@@ -102,12 +103,21 @@ fn ids(ids: &[&str]) -> Selection {
 
 fn made(directory: &TempDir, selection: &Selection) -> Result<Vec<u8>, BundleError> {
     let mut out = Cursor::new(Vec::new());
-    bundle(&open(directory), selection, &mut out)?;
+    bundle(&open(directory), selection, None, &mut out)?;
     Ok(out.into_inner())
 }
 
 /// Judges a file with this content.
 fn judged(content: &[u8], key: Option<VerifierKey>, head: Option<PinnedHead>) -> EvidenceReport {
+    judged_by(content, key, head, Vec::new())
+}
+
+fn judged_by(
+    content: &[u8],
+    key: Option<VerifierKey>,
+    head: Option<PinnedHead>,
+    witnesses: Vec<WitnessKey>,
+) -> EvidenceReport {
     let mut file = tempfile::NamedTempFile::new().unwrap();
     file.write_all(content).unwrap();
     let kind = kind(file.path()).unwrap();
@@ -117,6 +127,7 @@ fn judged(content: &[u8], key: Option<VerifierKey>, head: Option<PinnedHead>) ->
         kind,
         key,
         head,
+        witnesses,
     })
     .unwrap()
 }
@@ -294,6 +305,7 @@ fn records_travel_alone() {
         file,
         key: None,
         head: None,
+        witnesses: Vec::new(),
     });
     assert!(matches!(verdict, Err(EvidenceError::Newer { found: 2 })));
 }

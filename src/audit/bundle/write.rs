@@ -10,15 +10,17 @@ use std::io::{self, Seek, Write};
 use rusqlite::{Connection, OptionalExtension as _};
 
 use super::archive::Archive;
+use super::older::Wanted;
 use super::{
-    BUNDLE, CHECKPOINT, KEY, Line, MANIFEST, Manifest, README, RECORDS, RECORDS_LIMIT, SINGLE,
-    Single, VERSION, encoded, root_text,
+    BUNDLE, CHECKPOINT, KEY, Line, MANIFEST, Manifest, Older, README, RECORDS, RECORDS_LIMIT,
+    SINGLE, Single, VERSION, encoded, root_text,
 };
-use crate::audit::checkpoint::{self, VerifierKey};
+use crate::audit::checkpoint::{self, NoteError, VerifierKey};
 use crate::audit::query::{self, Filter, QueryError};
 use crate::audit::reader::Reader;
 use crate::audit::tree::proof::{Prover, root_of};
 use crate::audit::tree::{self, Hash, Head};
+use crate::audit::verify::PinnedHead;
 
 /// Which records leave.
 #[derive(Debug, Clone)]
@@ -71,6 +73,9 @@ pub enum BundleError {
     /// The log is not what its head says.
     #[error("the log is not what was written; see what `audit verify` says")]
     Changed,
+    /// The head that was kept is none.
+    #[error("the head that is to be continued cannot be read: {0}")]
+    Kept(#[source] NoteError),
     /// There is no writing on.
     #[error("the bundle cannot be written")]
     Output(#[from] io::Error),
@@ -82,18 +87,20 @@ impl From<rusqlite::Error> for BundleError {
     }
 }
 
-/// Writes a bundle; returns how many records are in it.
+/// Writes a bundle; returns how many records are in it. That its head continues one that was `kept` is
+/// proven too.
 ///
 /// # Errors
 /// When nothing is chosen, the log is not sound, or there is no writing.
 pub fn bundle(
     reader: &Reader,
     selection: &Selection,
+    kept: Option<&PinnedHead>,
     out: impl Write + Seek,
 ) -> Result<usize, BundleError> {
     let snapshot = reader.connection().unchecked_transaction()?;
     let chosen = selection.choose(reader)?;
-    let evidence = Evidence::gather(reader, &chosen)?;
+    let evidence = Evidence::gather(reader, &chosen, kept)?;
     let mut archive = Archive::new(out);
     archive.file(README, include_bytes!("readme.txt"))?;
     archive.file(CHECKPOINT, evidence.note.as_bytes())?;
@@ -120,7 +127,7 @@ pub fn bundle(
 pub fn singles(reader: &Reader, which: &str, out: &mut dyn Write) -> Result<(), BundleError> {
     let snapshot = reader.connection().unchecked_transaction()?;
     let chosen = Selection::Ids(vec![which.into()]).choose(reader)?;
-    let evidence = Evidence::gather(reader, &chosen)?;
+    let evidence = Evidence::gather(reader, &chosen, None)?;
     for seq in &chosen {
         let Line { seq, proof, record } = evidence.line(&snapshot, *seq)?;
         let single = Single {
@@ -128,6 +135,7 @@ pub fn singles(reader: &Reader, which: &str, out: &mut dyn Write) -> Result<(), 
             version: VERSION,
             checkpoint: evidence.note.clone(),
             key: evidence.key.to_string().into(),
+            older: evidence.older.clone(),
             seq,
             proof,
             record,
@@ -210,10 +218,15 @@ struct Evidence {
     key: VerifierKey,
     head: Head,
     prover: Prover,
+    older: Vec<Older>,
 }
 
 impl Evidence {
-    fn gather(reader: &Reader, chosen: &BTreeSet<u64>) -> Result<Self, BundleError> {
+    fn gather(
+        reader: &Reader,
+        chosen: &BTreeSet<u64>,
+        kept: Option<&PinnedHead>,
+    ) -> Result<Self, BundleError> {
         let connection = reader.connection();
         let key = reader.verifier_key().ok_or(BundleError::NoHead)?;
         let note = signed(connection)?;
@@ -223,27 +236,25 @@ impl Evidence {
             let (seq, signed) = (*seq, head.size);
             return Err(BundleError::Unsigned { seq, signed });
         }
-        let mut prover = Prover::new(head.size, chosen.iter().copied());
-        let mut statement = connection.prepare("SELECT seq, leaf FROM record ORDER BY seq")?;
-        let mut rows = statement.query([])?;
-        let mut expected = 0;
-        while let Some(row) = rows.next()? {
-            let leaf = Hash::try_from(row.get::<_, Vec<u8>>(1)?);
-            let seq = row.get::<_, i64>(0)?;
-            let (Ok(leaf), true) = (leaf, seq == expected) else {
-                return Err(BundleError::Changed);
-            };
+        let kept = kept.map(PinnedHead::size).transpose();
+        let kept = kept.map_err(BundleError::Kept)?;
+        let mut wanted = Wanted::of(connection, &head, kept)?;
+        let prover = Prover::new(head.size, chosen.iter().copied());
+        let mut prover = prover.with_older(wanted.sizes());
+        leaves(connection, |leaf| {
+            wanted.push(leaf);
             prover.push(leaf);
-            expected += 1;
-        }
+        })?;
         if prover.root() != Some(head.root) {
             return Err(BundleError::Changed);
         }
+        let older = wanted.proven(&prover, &head)?;
         Ok(Self {
             note: note.into(),
             key,
             head,
             prover,
+            older,
         })
     }
 
@@ -280,8 +291,26 @@ impl Evidence {
             first: number(chosen.first()),
             last: number(chosen.last()),
             selection: selection.words(),
+            older: self.older.clone(),
         }
     }
+}
+
+/// All leaves, in order and without a gap.
+fn leaves(connection: &Connection, mut each: impl FnMut(Hash)) -> Result<(), BundleError> {
+    let mut statement = connection.prepare("SELECT seq, leaf FROM record ORDER BY seq")?;
+    let mut rows = statement.query([])?;
+    let mut expected = 0;
+    while let Some(row) = rows.next()? {
+        let leaf = Hash::try_from(row.get::<_, Vec<u8>>(1)?);
+        let seq = row.get::<_, i64>(0)?;
+        let (Ok(leaf), true) = (leaf, seq == expected) else {
+            return Err(BundleError::Changed);
+        };
+        each(leaf);
+        expected += 1;
+    }
+    Ok(())
 }
 
 /// The newest signed head.

@@ -228,14 +228,14 @@ fn vkey(name: &str, kind: u8, key: &[u8]) -> String {
 }
 
 /// A witness of each kind, and how it signs the note at the given second.
-struct Witness {
-    key: WitnessKey,
+pub struct Witness {
+    pub key: WitnessKey,
     sign: Sign,
 }
 
 type Sign = Box<dyn Fn(&str, u64) -> Vec<u8>>;
 
-fn witnesses() -> [Witness; 2] {
+pub fn witnesses() -> [Witness; 2] {
     use aws_lc_rs::signature::{KeyPair as _, ML_DSA_44_SIGNING, PqdsaKeyPair};
     let name = "witness.example/w1";
     let ed = SigningKey::from_bytes(&[9; 32]);
@@ -268,9 +268,9 @@ fn witnesses() -> [Witness; 2] {
     [by_ed, by_ml]
 }
 
-const SECONDS: u64 = 1_679_315_147;
+pub const SECONDS: u64 = 1_679_315_147;
 
-fn cosign(note: &str, witness: &Witness, seconds: u64) -> String {
+pub fn cosigned_by(note: &str, witness: &Witness, seconds: u64) -> String {
     let text = Note::parse(note).unwrap().text.to_owned();
     let mut signature = seconds.to_be_bytes().to_vec();
     signature.extend((witness.sign)(&text, seconds));
@@ -285,7 +285,7 @@ fn cosign(note: &str, witness: &Witness, seconds: u64) -> String {
 #[test]
 fn cosignatures_say_who_saw_which_head_when() {
     for witness in witnesses() {
-        let cosigned_note = cosign(&note(), &witness, SECONDS);
+        let cosigned_note = cosigned_by(&note(), &witness, SECONDS);
         let found = cosigned(&cosigned_note, &witness.key).unwrap().unwrap();
         assert_eq!(found.checkpoint, read(&note()).unwrap());
         assert_eq!(found.time.to_string(), "2023-03-20T12:25:47.000Z");
@@ -299,13 +299,13 @@ fn cosignatures_say_who_saw_which_head_when() {
 #[test]
 fn wrong_cosignatures_are_refused() {
     for witness in witnesses() {
-        let good = cosign(&note(), &witness, SECONDS);
+        let good = cosigned_by(&note(), &witness, SECONDS);
         let refused = |text: &str| cosigned(text, &witness.key).is_err();
         assert!(refused(&good.replace("\n12\n", "\n13\n")));
-        assert!(refused(&cosign(&good, &witness, SECONDS)), "twice");
-        assert!(refused(&cosign(&note(), &witness, 0)), "no time");
+        assert!(refused(&cosigned_by(&good, &witness, SECONDS)), "twice");
+        assert!(refused(&cosigned_by(&note(), &witness, 0)), "no time");
         assert!(
-            refused(&cosign(&note(), &witness, u64::MAX)),
+            refused(&cosigned_by(&note(), &witness, u64::MAX)),
             "no time that there is"
         );
         let start = note().len();

@@ -64,8 +64,8 @@ fn subtree_message(name: &str, seconds: u64, of: &Checkpoint) -> Option<Vec<u8>>
     Some(message)
 }
 
-/// Puts the signature of this witness, which stands among `lines`, under a note; nothing, if it is not
-/// there.
+/// The head of a note with the signature of this witness alone, which stands among `lines`; nothing, if
+/// it does not.
 ///
 /// # Errors
 /// When a line is no signature, or the witness' is not good for this note.
@@ -77,5 +77,5 @@ pub fn cosign(text: &str, lines: &str, key: &WitnessKey) -> Result<Option<String
     let note = Note::parse(&all)?;
     let signature = note.by(key.name(), key.id())?.unwrap_or_default();
     let line = note::line(key.name(), key.id(), signature);
-    Ok(Some(format!("{text}{line}")))
+    Ok(Some(format!("{}\n{line}", note.text)))
 }

@@ -14,7 +14,7 @@ pub struct Cosigned {
     pub size: u64,
     /// The tree under it.
     pub frontier: Vec<u8>,
-    /// The checkpoint with the witness' signature.
+    /// The checkpoint, signed by the witness.
     pub note: Box<str>,
 }
 

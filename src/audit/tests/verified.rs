@@ -25,6 +25,7 @@ fn verdict(desk: &Desk) -> Verdict {
         }),
         head: None,
         mark: Some(mark),
+        witnesses: Vec::new(),
     };
     let report = verify(&request).unwrap();
     report.verdict

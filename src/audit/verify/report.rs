@@ -9,6 +9,7 @@ use serde::{Serialize, Serializer};
 use super::super::checkpoint::NoteError;
 use super::super::reader::ReadError;
 use super::super::tree::Hash;
+use super::Witnessed;
 use crate::wording::chain;
 
 /// What was found out about a log.
@@ -39,6 +40,9 @@ pub struct Report {
     pub memory: Option<Memory>,
     /// Whose word the key is.
     pub key: KeySource,
+    /// What the witnesses saw whose keys were given.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub witnesses: Vec<Witnessed>,
     /// The root over all records.
     #[serde(serialize_with = "base64", skip_serializing_if = "Option::is_none")]
     pub root: Option<Hash>,
@@ -84,6 +88,8 @@ pub enum Memory {
     Keychain,
     /// The verifier.
     Given,
+    /// A witness, at the instant of its cosignature.
+    Witness,
 }
 
 /// Names a record.
@@ -263,11 +269,31 @@ impl fmt::Display for Report {
             (Some(size), Some(Memory::Keychain)) => {
                 write!(f, "; the keychain remembers a head over {size} records")
             }
-            (Some(size), _) => write!(f, "; the given head covers {size} records"),
+            (Some(size), Some(Memory::Given)) => {
+                write!(f, "; the given head covers {size} records")
+            }
+            // Said of each witness below.
+            (Some(_), _) => Ok(()),
             (None, _) => f.write_str(
                 "; nobody outside the file remembers a head, so a cut at the end would not show \
                  (give --head)",
             ),
+        }?;
+        self.witnesses.iter().try_for_each(|saw| write!(f, "{saw}"))
+    }
+}
+
+/// Part of a sentence.
+impl fmt::Display for Witnessed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let name = crate::wording::terminal_safe(&self.witness);
+        match (self.seen, &self.time) {
+            (Some(size), Some(time)) => write!(
+                f,
+                "; the witness {name} saw {size} records at {time}, and what was written later and \
+                 cut would not show"
+            ),
+            _ => write!(f, "; no cosignature of the witness {name} is in the file"),
         }
     }
 }

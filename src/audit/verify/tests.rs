@@ -116,6 +116,7 @@ impl Log {
             key: Some(self.pinned()),
             head: None,
             mark: Some(self.mark(SIZE)),
+            witnesses: Vec::new(),
         }
     }
 
@@ -127,6 +128,7 @@ impl Log {
     fn fault(&self) -> Fault {
         let request = VerifyRequest {
             mark: Some(self.mark(4)),
+            witnesses: Vec::new(),
             ..self.request()
         };
         let report = verify(&request).unwrap();
@@ -175,6 +177,7 @@ fn an_untouched_log_is_intact() {
     for size in 0..=SIZE {
         let request = VerifyRequest {
             mark: Some(log.mark(size)),
+            witnesses: Vec::new(),
             ..log.request()
         };
         assert_eq!(verify(&request).unwrap().exit_code(), 0);
@@ -193,17 +196,20 @@ fn an_empty_log_is_intact_if_somebody_remembers_it_so() {
     };
     let request = VerifyRequest {
         mark: Some(mark),
+        witnesses: Vec::new(),
         ..VerifyRequest {
             database: log.path(),
             key: Some(log.pinned()),
             head: None,
             mark: None,
+            witnesses: Vec::new(),
         }
     };
     assert_eq!(verify(&request).unwrap().exit_code(), 0);
     assert_eq!(
         verify(&VerifyRequest {
             mark: None,
+            witnesses: Vec::new(),
             ..request
         })
         .unwrap()
@@ -217,6 +223,7 @@ fn without_memory_the_newest_part_is_unproven() {
     let log = Log::new();
     let request = VerifyRequest {
         mark: None,
+        witnesses: Vec::new(),
         ..log.request()
     };
     let report = verify(&request).unwrap();
@@ -265,6 +272,7 @@ fn records_after_the_signed_head_are_unproven() {
         .unwrap();
     let older = VerifyRequest {
         mark: Some(log.mark(10)),
+        witnesses: Vec::new(),
         ..log.request()
     };
     let report = verify(&older).unwrap();
@@ -358,6 +366,7 @@ fn a_record_and_its_leaf_changed_together_are_confined() {
         let naive = VerifyRequest {
             key: None,
             mark: None,
+            witnesses: Vec::new(),
             ..log.request()
         };
         let report = verify(&naive).unwrap();
@@ -461,6 +470,7 @@ fn a_cut_is_noticed_by_whoever_remembers_more() {
         // Nobody remembers: nothing to notice, and nothing claimed.
         let request = VerifyRequest {
             mark: None,
+            witnesses: Vec::new(),
             ..log.request()
         };
         assert_eq!(verify(&request).unwrap().exit_code(), 7);
@@ -514,6 +524,7 @@ fn heads_that_are_not_the_logs_are_refused() {
     mark.origin = "chaperone/audit/other".into();
     let request = VerifyRequest {
         mark: Some(mark),
+        witnesses: Vec::new(),
         ..log.request()
     };
     assert_eq!(
@@ -558,6 +569,7 @@ fn no_changed_byte_of_the_file_makes_another_log() {
         key: Some(log.pinned()),
         head: None,
         mark: Some(log.mark(6)),
+        witnesses: Vec::new(),
     };
     for byte in 0..good.len() {
         let mut bad = good.clone();

@@ -7,10 +7,12 @@ use std::sync::Arc;
 use clap::{Args, ValueEnum};
 
 use super::filter::{FilterArgs, SelectError};
+use super::verify::parse_head;
 use super::{AuditError, World};
 use crate::audit::bundle::{self, BundleError, Selection};
 use crate::audit::export::{self, ExportError, Format};
 use crate::audit::reader::Reader;
+use crate::audit::verify::PinnedHead;
 use crate::paths::Fresh;
 
 /// Where to, in which form.
@@ -34,6 +36,10 @@ pub(super) struct ExportArgs {
     /// `request_id`; may be repeated.
     #[arg(long, requires = "bundle", conflicts_with_all = FILTERS, conflicts_with = "select")]
     id: Vec<Box<str>>,
+    /// For a bundle: a head that somebody kept, a file or `size:root`; the bundle proves that the log
+    /// continues it.
+    #[arg(long, value_name = "HEAD", requires = "bundle", value_parser = parse_head)]
+    head: Option<PinnedHead>,
     #[command(flatten)]
     filter: FilterArgs,
 }
@@ -79,7 +85,12 @@ pub(super) fn run(
 ) -> Result<(), AuditError> {
     let filter = args.select.as_deref().unwrap_or(&args.filter);
     if let Some(path) = &args.bundle {
-        return bundled(path, &selection(filter, &args.id), reader, json, world);
+        let selection = selection(filter, &args.id);
+        let mut fresh = Fresh::of(path).map_err(BundleError::Output)?;
+        let records = bundle::bundle(reader, &selection, args.head.as_ref(), &mut fresh)?;
+        fresh.publish().map_err(BundleError::Output)?;
+        let records = u64::try_from(records).unwrap_or(u64::MAX);
+        return told(path, ("records", records), json, world);
     }
     let (filter, format) = (filter.filter(), args.format.format());
     let Some(path) = &args.output else {
@@ -104,20 +115,6 @@ fn selection(filter: &FilterArgs, ids: &[Box<str>]) -> Selection {
     } else {
         Selection::Ids(ids.to_vec())
     }
-}
-
-fn bundled(
-    path: &Path,
-    selection: &Selection,
-    reader: &Reader,
-    json: bool,
-    world: &mut World<'_>,
-) -> Result<(), AuditError> {
-    let mut fresh = Fresh::of(path).map_err(BundleError::Output)?;
-    let records = bundle::bundle(reader, selection, &mut fresh)?;
-    fresh.publish().map_err(BundleError::Output)?;
-    let records = u64::try_from(records).unwrap_or(u64::MAX);
-    told(path, ("records", records), json, world)
 }
 
 fn told(

@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use super::{AuditError, Known, World};
 use crate::audit::bundle::{self, EvidenceRequest, Kind};
-use crate::audit::checkpoint::VerifierKey;
+use crate::audit::checkpoint::{VerifierKey, WitnessKey};
 use crate::audit::reader::Reader;
 use crate::audit::verify::{
     self, KeySource, PinnedHead, PinnedHeadError, PinnedKey, VerifyRequest,
@@ -24,6 +24,9 @@ pub(super) struct Pins {
     /// A signed head kept from earlier: a file with it, or `size:root`.
     #[arg(long, value_name = "HEAD", value_parser = parse_head)]
     head: Option<PinnedHead>,
+    /// A witness' public key, as `name+id+key`: its cosignature has to be in the file; may be repeated.
+    #[arg(long, value_name = "KEY", value_parser = WitnessKey::parse)]
+    witness_key: Vec<WitnessKey>,
 }
 
 impl Pins {
@@ -45,6 +48,7 @@ impl Pins {
             key: pinned(self.key.clone(), known.key),
             head: self.head.clone(),
             mark: known.mark,
+            witnesses: self.witness_key.clone(),
         }
     }
 }
@@ -66,6 +70,7 @@ pub(super) fn run(
             kind,
             key: pins.key.clone(),
             head: pins.head.clone(),
+            witnesses: pins.witness_key.clone(),
         };
         let report = bundle::verify(&request)?;
         print(&report, json, world)?;
@@ -134,7 +139,7 @@ fn print(
 }
 
 /// A file that holds a head, or what stands there.
-fn parse_head(text: &str) -> Result<PinnedHead, PinnedHeadError> {
+pub(super) fn parse_head(text: &str) -> Result<PinnedHead, PinnedHeadError> {
     match std::fs::read_to_string(text) {
         Ok(note) => PinnedHead::parse(&note).or_else(|_| PinnedHead::parse(note.trim())),
         Err(_) => PinnedHead::parse(text),

@@ -42,6 +42,7 @@ fn facts(out: &mut String, verdict: &Report) -> fmt::Result {
     let memory = match verdict.memory {
         Some(Memory::Keychain) => "the keychain",
         Some(Memory::Given) => "the person who made this report",
+        Some(Memory::Witness) => "a witness, at the instant of its signature",
         None => "nobody",
     };
     out.write_str("<dl class=\"facts\">")?;
