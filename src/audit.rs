@@ -37,6 +37,7 @@ pub mod query;
 mod queue;
 pub mod reader;
 pub mod redact;
+mod rotation;
 pub mod schema;
 mod scribe;
 mod slot;
@@ -300,8 +301,41 @@ impl Audit {
     /// # Errors
     /// When the log cannot be read.
     pub async fn current_session(&self) -> Result<Option<(Identity, Generation)>, Arc<StoreError>> {
+        self.asked(Ask::Session).await
+    }
+
+    /// Signs heads with another key from now on, with a record that both keys signed; the old key is
+    /// forgotten.
+    ///
+    /// # Errors
+    /// When the new key cannot be kept, or the record cannot be written; then the old one is in force.
+    pub async fn rotate_key(&self) -> Result<(), Arc<StoreError>> {
+        let keys = self.asked(Ask::Keys).await?;
+        let settings = self.writer().settings();
+        let (paths, secrets) = (settings.paths.clone(), Arc::clone(&settings.secrets));
+        let prepare = move || {
+            let path = paths.lock("audit-key");
+            let lock = process::take_within(&path, store::BUSY);
+            let lock = lock.map_err(|cause| StoreError::Place { path, cause })?;
+            let next = key::prepare(&keys, &paths.data_dir, &*secrets).map_err(StoreError::Key)?;
+            Ok::<_, StoreError>((lock, Arc::new(next)))
+        };
+        let prepared = blocking(prepare).await?;
+        let (_lock, next) = prepared?;
+        let rotating = Arc::clone(&next);
+        self.asked(|reply| Ask::Rotate(rotating, reply)).await?;
+        let (paths, secrets) = (settings.paths.clone(), Arc::clone(&settings.secrets));
+        let adopt = move || key::adopt(&next, &paths.data_dir, &*secrets);
+        let adopted = blocking(adopt).await?;
+        adopted.map_err(|error| Arc::new(StoreError::Key(error)))
+    }
+
+    async fn asked<T>(
+        &self,
+        ask: impl FnOnce(queue::Reply<T>) -> Ask,
+    ) -> Result<T, Arc<StoreError>> {
         let (reply, answer) = oneshot::channel();
-        self.writer().ask(Ask::Session(reply))?;
+        self.writer().ask(ask(reply))?;
         answer
             .await
             .unwrap_or_else(|_| Err(Arc::new(StoreError::Closed)))
@@ -341,6 +375,14 @@ impl Audit {
     async fn scribe(&self) -> Result<Arc<Scribe>, Arc<StoreError>> {
         self.writer().scribe().await
     }
+}
+
+/// Runs what waits for the disk or the keychain.
+async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> T + Send + 'static,
+) -> Result<T, Arc<StoreError>> {
+    let done = tokio::task::spawn_blocking(work).await;
+    done.map_err(|_panicked| Arc::new(StoreError::Closed))
 }
 
 impl Receipt {

@@ -77,6 +77,9 @@ struct Manifest {
     /// Older heads that others remember.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     older: Vec<Older>,
+    /// The changes of the log's key, as both keys signed them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    rotations: Vec<Box<str>>,
 }
 
 /// An older head that somebody remembers, and the proof that the log's head continues it.
@@ -121,6 +124,9 @@ struct Single {
     /// As in the [`Manifest`].
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     older: Vec<Older>,
+    /// As in the [`Manifest`].
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    rotations: Vec<Box<str>>,
     /// As in a [`Line`].
     seq: u64,
     /// As in a [`Line`].

@@ -61,6 +61,7 @@ pub(super) struct Fields<'a> {
     pub(super) session: Option<Generation>,
     pub(super) trace_id: Option<&'a str>,
     pub(super) pruned_to: Option<u64>,
+    pub(super) rotation: Option<&'a str>,
 }
 
 impl Fields<'_> {
@@ -101,6 +102,7 @@ impl Fields<'_> {
         out.json("session", self.session.map(|generation| generation.0));
         out.text("trace_id", self.trace_id);
         out.json("pruned_to", self.pruned_to);
+        out.text("rotation", self.rotation);
         out.0.push(b'}');
         Draft(out.0)
     }
@@ -211,6 +213,18 @@ pub fn pruned(device: &Device, end: u64, count: usize) -> Draft {
         kind: "pruned",
         reason: Some(&reason),
         pruned_to: Some(end),
+        ..Fields::default()
+    };
+    fields.draft(device)
+}
+
+/// The log's key changes with this record, as the statement says that both keys signed.
+#[must_use]
+pub fn rotated(device: &Device, statement: &str) -> Draft {
+    let fields = Fields {
+        kind: "key_rotated",
+        reason: Some("heads from here on are signed with another key"),
+        rotation: Some(statement),
         ..Fields::default()
     };
     fields.draft(device)

@@ -69,6 +69,9 @@ pub enum StoreError {
     /// The key cannot be had.
     #[error("the key of the audit log is not available")]
     Key(#[source] KeyError),
+    /// Another process changed the key; the log is opened anew with it.
+    #[error("the key of the audit log was changed by another process")]
+    Rekeyed,
     /// Anything else that the database says.
     #[error("the audit log cannot be used")]
     Sqlite(#[source] rusqlite::Error),

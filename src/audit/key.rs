@@ -19,8 +19,12 @@ use crate::paths;
 pub const SEED_FIELD: &str = "audit.key";
 /// The keychain's field of the key of digests.
 pub const DIGEST_FIELD: &str = "audit.digest";
+/// The keychain's field of the seed that takes the other's place as soon as the log says so.
+const NEXT_FIELD: &str = "audit.key.next";
 /// The file's name in the data directory.
 const FILE: &str = "audit.key";
+/// The name of the file that takes its place.
+const NEXT_FILE: &str = "audit.key.next";
 const KEY_BYTES: usize = 32;
 
 /// Where the keys are kept.
@@ -102,6 +106,14 @@ pub struct Keys {
     pub place: KeyPlace,
 }
 
+impl Keys {
+    /// Whether heads of the log with this public key are signed with these.
+    #[must_use]
+    pub fn sign_for(&self, public: &[u8]) -> bool {
+        self.signing.verifying_key().as_bytes() == public
+    }
+}
+
 /// Without the keys.
 impl std::fmt::Debug for Keys {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -124,6 +136,73 @@ pub fn load(place: KeyPlace, dir: &Path, secrets: &dyn SecretStore) -> Result<Ke
         (Some(seed), Some(digest)) => Ok(keys(place, &seed, digest)),
         _ => Err(KeyError::Missing(place)),
     }
+}
+
+/// Reads the keys of the log with this public key. Where a change of the key was interrupted after the
+/// log had said so, it is completed.
+///
+/// # Errors
+/// When they are not there; nothing is made.
+pub fn load_for(
+    public: &[u8],
+    place: KeyPlace,
+    dir: &Path,
+    secrets: &dyn SecretStore,
+) -> Result<Keys, KeyError> {
+    let keys = load(place, dir, secrets)?;
+    if keys.sign_for(public) {
+        return Ok(keys);
+    }
+    let next = match place {
+        KeyPlace::Keychain => read(secrets, NEXT_FIELD)?,
+        KeyPlace::File => from_file(&dir.join(NEXT_FILE))?.0,
+    };
+    let next = next.map(|seed| self::keys(place, &seed, keys.digest.clone()));
+    match next.filter(|next| next.sign_for(public)) {
+        Some(next) => {
+            adopt(&next, dir, secrets)?;
+            Ok(next)
+        }
+        None => Ok(keys),
+    }
+}
+
+/// Makes another signing key and keeps it beside the one in use.
+///
+/// # Errors
+/// When it cannot be kept.
+pub fn prepare(current: &Keys, dir: &Path, secrets: &dyn SecretStore) -> Result<Keys, KeyError> {
+    let (place, seed) = (current.place, fresh()?);
+    match place {
+        KeyPlace::Keychain => {
+            secrets.write(NEXT_FIELD, seed.as_slice())?;
+            if read(secrets, NEXT_FIELD)?.as_deref() != Some(&*seed) {
+                return Err(KeyError::Lost);
+            }
+        }
+        KeyPlace::File => write_file(&dir.join(NEXT_FILE), &seed, &current.digest)?,
+    }
+    Ok(keys(place, &seed, current.digest.clone()))
+}
+
+/// Puts the prepared key in the place of the one in use; the old one is gone then.
+///
+/// # Errors
+/// When it cannot be kept there; [`load_for`] completes it.
+pub fn adopt(next: &Keys, dir: &Path, secrets: &dyn SecretStore) -> Result<(), KeyError> {
+    let seed = Zeroizing::new(next.signing.to_bytes());
+    match next.place {
+        KeyPlace::Keychain => {
+            secrets.write(SEED_FIELD, seed.as_slice())?;
+            secrets.delete(NEXT_FIELD)?;
+        }
+        KeyPlace::File => {
+            write_file(&dir.join(FILE), &seed, &next.digest)?;
+            let path = dir.join(NEXT_FILE);
+            fs::remove_file(&path).map_err(|cause| KeyError::File { path, cause })?;
+        }
+    }
+    Ok(())
 }
 
 /// Makes the keys of a new log, or takes over those that an earlier log left; says why they are in
@@ -153,15 +232,16 @@ fn keys(place: KeyPlace, seed: &Key, digest: Key) -> Keys {
 }
 
 fn from_keychain(secrets: &dyn SecretStore) -> Result<Pair, KeyError> {
-    let read = |field| -> Result<Option<Key>, KeyError> {
-        let Some(bytes) = secrets.read(field)? else {
-            return Ok(None);
-        };
-        let key: Option<[u8; KEY_BYTES]> = bytes.as_slice().try_into().ok();
-        let key = key.ok_or(KeyError::Malformed(KeyPlace::Keychain))?;
-        Ok(Some(Zeroizing::new(key)))
+    Ok((read(secrets, SEED_FIELD)?, read(secrets, DIGEST_FIELD)?))
+}
+
+fn read(secrets: &dyn SecretStore, field: &str) -> Result<Option<Key>, KeyError> {
+    let Some(bytes) = secrets.read(field)? else {
+        return Ok(None);
     };
-    Ok((read(SEED_FIELD)?, read(DIGEST_FIELD)?))
+    let key: Option<[u8; KEY_BYTES]> = bytes.as_slice().try_into().ok();
+    let key = key.ok_or(KeyError::Malformed(KeyPlace::Keychain))?;
+    Ok(Some(Zeroizing::new(key)))
 }
 
 fn create_in_keychain(secrets: &dyn SecretStore) -> Result<Keys, KeyError> {
@@ -203,12 +283,16 @@ fn create_in_file(path: &Path) -> Result<Keys, KeyError> {
         return Ok(keys(KeyPlace::File, &seed, digest));
     }
     let (seed, digest) = (fresh()?, fresh()?);
-    let both = Zeroizing::new([*seed, *digest].concat());
+    write_file(path, &seed, &digest)?;
+    Ok(keys(KeyPlace::File, &seed, digest))
+}
+
+fn write_file(path: &Path, seed: &Key, digest: &Key) -> Result<(), KeyError> {
+    let both = Zeroizing::new([**seed, **digest].concat());
     paths::replace_private(path, &both).map_err(|cause| KeyError::File {
         path: path.into(),
         cause,
-    })?;
-    Ok(keys(KeyPlace::File, &seed, digest))
+    })
 }
 
 fn fresh() -> Result<Key, KeyError> {

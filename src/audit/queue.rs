@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::oneshot;
 
 use super::error::StoreError;
+use super::key::Keys;
 use super::scribe::Scribe;
 use super::store::{Done, Work};
 use super::{Receipt, State};
@@ -58,6 +59,10 @@ pub enum Ask {
     State(oneshot::Sender<State>),
     /// Whose session is open.
     Session(Reply<Option<(Identity, Generation)>>),
+    /// The keys in use.
+    Keys(Reply<Arc<Keys>>),
+    /// To sign heads with these from now on.
+    Rotate(Arc<Keys>, Reply<()>),
 }
 
 /// What the thread does next.

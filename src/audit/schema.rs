@@ -13,7 +13,7 @@ pub fn create() -> String {
 }
 
 /// What each version added to the one before; a log is brought forward by those that it lacks.
-pub const VERSIONS: [&str; 2] = [FIRST, COSIGNED];
+pub const VERSIONS: [&str; 2] = [FIRST, SECOND];
 
 /// `record` is the log itself and only ever grows: each body is stored as the
 /// bytes that were hashed, each leaf is SHA-256(0x00 ‖ body) (RFC 9162 §2.1.1); `seq` starts at 0
@@ -68,13 +68,18 @@ CREATE TABLE session (
 ) STRICT;
 ";
 
-/// The newest head that each witness cosigned. The cosignature proves itself; the frontier is working
-/// state, from which the next head is shown to be a continuation.
-const COSIGNED: &str = "
+/// The newest head that each witness cosigned, and the changes of the log's key. Cosignatures and
+/// statements prove themselves; they stand here too, because records may lose their content. The frontier
+/// is working state, from which the next head is shown to be a continuation.
+const SECOND: &str = "
 CREATE TABLE cosigned (
   witness TEXT PRIMARY KEY,      -- its name in the configuration
   size INTEGER NOT NULL,
   frontier BLOB NOT NULL,        -- as in head
   note TEXT NOT NULL             -- the C2SP checkpoint, signed by the witness
+) STRICT;
+CREATE TABLE rotated (
+  seq INTEGER PRIMARY KEY,       -- the record that says so
+  statement TEXT NOT NULL        -- signed by the old key and the new one
 ) STRICT;
 ";

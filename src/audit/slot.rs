@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use super::chore::Chore;
 use super::error::StoreError;
-use super::key::KeyPlace;
+use super::key::{KeyPlace, Keys};
 use super::mark::Mark;
 use super::process::Process;
 use super::queue::{Answer, Job, Shared};
@@ -109,7 +109,13 @@ impl Slot {
     /// opened anew.
     fn fail(&mut self, error: StoreError) -> Shared {
         let is_lock = matches!(error, StoreError::Locked { .. });
+        let is_rekeyed = matches!(error, StoreError::Rekeyed);
         let error = Arc::new(error);
+        if is_rekeyed {
+            // With the new key it opens at once.
+            self.store = None;
+            return error;
+        }
         if !(is_lock && self.store.is_some()) {
             let cause: &dyn std::error::Error = &*error;
             tracing::warn!(error = cause, "the audit log failed");
@@ -142,7 +148,10 @@ impl Slot {
             .map(|job| std::mem::replace(&mut job.work, Work::Sign));
         let works: Vec<Work> = works.collect();
         let done = match self.open(settings) {
-            Ok(store) => store.commit(&works, patience),
+            Ok(store) => match store.commit(&works, patience) {
+                Err(StoreError::Rekeyed) => self.commit_rekeyed(settings, &works, patience),
+                done => done,
+            },
             Err(error) => {
                 self.refuse(jobs, &works, &error);
                 return Committed::Done;
@@ -169,6 +178,29 @@ impl Slot {
                 Committed::Done
             }
         }
+    }
+
+    /// Opens the log with the key that another process gave it, and commits then.
+    fn commit_rekeyed(
+        &mut self,
+        settings: &AuditSettings,
+        works: &[Work],
+        patience: Patience,
+    ) -> Result<Vec<Done>, StoreError> {
+        self.store = None;
+        let store = self.try_open(settings)?;
+        self.store.insert(store).commit(works, patience)
+    }
+
+    /// Changes the key that signs heads.
+    pub fn rotate(&mut self, settings: &AuditSettings, next: &Arc<Keys>) -> Result<(), Shared> {
+        let rotated = self.open(settings)?.rotate(next);
+        rotated.map_err(|error| self.fail(error))
+    }
+
+    /// The keys in use.
+    pub fn keys(&mut self, settings: &AuditSettings) -> Result<Arc<Keys>, Shared> {
+        Ok(Arc::clone(self.open(settings)?.keys()))
     }
 
     fn refuse_all(&mut self, mut jobs: Vec<Job>, error: &Shared) {

@@ -29,6 +29,7 @@ mod alone;
 mod cosigned;
 mod opening;
 mod prune;
+mod rotate;
 mod sweep;
 mod transaction;
 mod upgrade;

@@ -6,6 +6,7 @@ mod failure;
 pub(crate) mod kit;
 mod order;
 mod record;
+mod rotated;
 mod verified;
 
 use std::time::Duration;

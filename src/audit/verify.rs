@@ -17,7 +17,7 @@
 //! The keychain's mark is read before the log, so that the log is never older.
 
 mod pass;
-mod report;
+pub(in crate::audit) mod report;
 pub(in crate::audit) mod witnesses;
 
 use std::path::PathBuf;
@@ -32,6 +32,7 @@ pub use self::report::{Damage, Fault, KeySource, Memory, Record, Report, Verdict
 pub use self::witnesses::Witnessed;
 use super::checkpoint::{self, Checkpoint, NoteError, VerifierKey, WitnessKey};
 use super::reader::{self, ReadError, Reader};
+use super::rotation::Signers;
 use super::tree::{Frontier, Hash, Head};
 
 /// What to verify, and what is known about it from elsewhere.
@@ -196,11 +197,14 @@ fn examine(reader: &Reader, request: &VerifyRequest, report: &mut Report) -> Res
     let stated = stated(&snapshot)?;
     report.log_id = Some(stated.log_id.clone().into());
     let trusted = trusted_key(request, &stated, report)?;
-    let signed = stated.note.as_deref();
-    let signed = signed.map(|note| checkpoint::open(note, trusted.key(), trusted.origin()));
+    let statements = witnesses::column(&snapshot, "rotated", "statement", "seq")?;
+    let signers = Signers::of(&trusted, statements.iter().map(|text| &**text));
+    let signers = signers.map_err(|why| Fault::whole(Damage::Rotation(why)))?;
+    report.key_changes = signers.changes();
+    let signed = stated.note.as_deref().map(|note| signers.open(note));
     // A bad signature is told after the records, which may say what else is wrong.
     let claimed = signed.as_ref().and_then(|note| note.as_ref().ok());
-    let mut remembered = remembered(request, &stated, &trusted)?;
+    let mut remembered = remembered(request, &stated, &signers)?;
     report.witnesses = witnesses::seen(&snapshot, &request.witnesses, &stated.origin)?;
     remembered.extend(report.witnesses.iter().filter_map(Witnessed::remembered));
     let sizes = remembered
@@ -259,7 +263,7 @@ fn trusted_key(
 fn remembered(
     request: &VerifyRequest,
     stated: &Stated,
-    key: &VerifierKey,
+    signers: &Signers,
 ) -> Result<Vec<(Memory, Head)>, Fault> {
     let mut heads = Vec::new();
     if let Some(mark) = &request.mark {
@@ -271,7 +275,7 @@ fn remembered(
     match &request.head {
         Some(PinnedHead::Head(head)) => heads.push((Memory::Given, *head)),
         Some(PinnedHead::Note(note)) => {
-            let opened = checkpoint::open(note, key.key(), key.origin());
+            let opened = signers.open(note);
             let opened = opened.map_err(|why| Fault::whole(Damage::GivenHead(why)))?;
             heads.push((Memory::Given, opened.head));
         }

@@ -273,6 +273,12 @@ impl Writer {
             Ask::Session(reply) => {
                 let _sent = reply.send(slot.session(&self.settings));
             }
+            Ask::Keys(reply) => {
+                let _sent = reply.send(slot.keys(&self.settings));
+            }
+            Ask::Rotate(next, reply) => {
+                let _sent = reply.send(slot.rotate(&self.settings, &next));
+            }
         }
     }
 

@@ -10,6 +10,7 @@ mod filter;
 mod hold;
 mod matching;
 mod report;
+mod rotate;
 mod stats;
 mod table;
 mod verify;
@@ -78,6 +79,13 @@ Example:
   chaperone audit key > key.txt
   chaperone audit verify evidence.zip --key \"$(cat key.txt)\"";
 
+const ROTATE_HELP: &str = "\
+The change is a record that both keys sign, so whoever kept the old key can still verify everything.
+Witnesses know logs by their keys: give them the new one.
+
+Example:
+  chaperone audit rotate-key && chaperone audit key > key.txt";
+
 #[derive(Debug, Subcommand)]
 enum AuditCommand {
     /// Show the newest records.
@@ -124,6 +132,9 @@ enum AuditCommand {
     /// Print the log's public key, for whoever is to verify it one day.
     #[command(after_help = KEY_HELP)]
     Key,
+    /// Sign heads with a new key from now on, and forget the old one.
+    #[command(after_help = ROTATE_HELP)]
+    RotateKey,
     /// Find out whether the log is what was written, or what evidence from one proves.
     #[command(after_help = VERIFY_HELP)]
     Verify {
@@ -261,7 +272,7 @@ pub fn run(args: &AuditArgs, world: &mut World<'_>) -> Result<u8, AuditError> {
             return verify::run(given, pins, args.json, world);
         }
         // It takes more than the log; see `execute`.
-        AuditCommand::Hold { .. } => {}
+        AuditCommand::Hold { .. } | AuditCommand::RotateKey => {}
     }
     Ok(0)
 }

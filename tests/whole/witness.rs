@@ -289,3 +289,45 @@ fn rewritten(copy: &str, forged: &Path) -> String {
     fs::write(forged, bytes).expect("a forgery");
     forged.display().to_string()
 }
+
+#[tokio::test]
+async fn a_new_key_is_told_to_the_witness_and_the_old_one_still_verifies() {
+    let scene = Scene::new().await;
+    scene.trust().await;
+    assert_eq!(scene.show().await.0, Some(0));
+    let old = scene.world.run(&["audit", "key"]).await.stdout;
+    let old = String::from_utf8(old).expect("UTF-8");
+    let output = scene.world.run(&["audit", "rotate-key"]).await;
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+    scene.call().await;
+    let (code, text) = scene.show().await;
+    assert_eq!(code, Some(5));
+    assert!(text.contains("does not take this log's key"), "{text}");
+    scene.trust().await;
+    assert_eq!(scene.show().await.0, Some(0));
+    let bundle = scene
+        .world
+        .home()
+        .join("evidence.zip")
+        .display()
+        .to_string();
+    let export = [
+        "audit",
+        "export",
+        "--bundle",
+        &bundle,
+        "--select",
+        "tool=start",
+    ];
+    assert_eq!(scene.world.run(&export).await.status.code(), Some(0));
+    for file in [None, Some(&*bundle)] {
+        let verify = ["audit", "verify", "--key", old.trim(), "--json"];
+        let output = scene
+            .world
+            .run(&[&verify[..], file.as_slice()].concat())
+            .await;
+        let report: Value = serde_json::from_slice(&output.stdout).expect("JSON");
+        assert_eq!(report["key_changes"], 1, "{report}");
+        assert_ne!(report["verdict"], "changed", "{report}");
+    }
+}

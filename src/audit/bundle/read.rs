@@ -19,7 +19,8 @@ use super::{
     BUNDLE, CHECKPOINT, KEY, Line, MANIFEST, Manifest, Older, RECORDS, SINGLE, Single, VERSION,
     decoded, root_text,
 };
-use crate::audit::checkpoint::{self, VerifierKey, WitnessKey};
+use crate::audit::checkpoint::{VerifierKey, WitnessKey};
+use crate::audit::rotation::Signers;
 use crate::audit::tree::proof::root_of;
 use crate::audit::tree::{self, Head};
 use crate::audit::verify::{KeySource, Memory, PinnedHead, Record, Verdict, Witnessed};
@@ -149,7 +150,8 @@ impl Examiner<'_> {
         check_format(MANIFEST, (&manifest.format, BUNDLE), manifest.version)?;
         let hint = archive.text(KEY, SMALL_LIMIT)?;
         let note = archive.text(CHECKPOINT, NOTE_LIMIT)?;
-        let head = self.head(note, hint.trim_end(), &manifest.older)?;
+        let beside = (&*manifest.older, &*manifest.rotations);
+        let head = self.head(note, hint.trim_end(), beside)?;
         let mut first = None;
         archive.lines(RECORDS, LINE_LIMIT, |line| {
             let line = serde_json::from_slice::<Line>(line).map_err(|_| Problem::Line)?;
@@ -201,7 +203,8 @@ impl Examiner<'_> {
 
     fn single(&mut self, single: Single) -> Result<(), Problem> {
         check_format(ALONE, (&single.format, SINGLE), single.version)?;
-        let head = self.head(single.checkpoint.into(), &single.key, &single.older)?;
+        let beside = (&*single.older, &*single.rotations);
+        let head = self.head(single.checkpoint.into(), &single.key, beside)?;
         let Single {
             seq, proof, record, ..
         } = single;
@@ -210,7 +213,12 @@ impl Examiner<'_> {
 
     /// Opens a head with the key from outside, else with the file's own, and compares it with the
     /// one that somebody kept.
-    fn head(&mut self, note: String, hint: &str, older: &[Older]) -> Result<Head, Problem> {
+    fn head(
+        &mut self,
+        note: String,
+        hint: &str,
+        (older, rotations): (&[Older], &[Box<str>]),
+    ) -> Result<Head, Problem> {
         let key = match &self.request.key {
             Some(key) => {
                 self.report.key = KeySource::Given;
@@ -218,13 +226,13 @@ impl Examiner<'_> {
             }
             None => VerifierKey::parse(hint).map_err(|_| Problem::Hint)?,
         };
-        let (own, origin) = (key.key(), key.origin());
+        let origin = key.origin();
         if note.lines().next() != Some(origin) {
             return Err(Problem::OtherLog);
         }
-        let head = checkpoint::open(&note, own, origin)
-            .map_err(Problem::Note)?
-            .head;
+        let signers = Signers::of(&key, rotations.iter().map(|text| &**text));
+        let signers = signers.map_err(Problem::Rotation)?;
+        let head = signers.open(&note).map_err(Problem::Note)?.head;
         if self
             .report
             .note
@@ -234,10 +242,11 @@ impl Examiner<'_> {
             return Err(Problem::Heads);
         }
         let older = older::proven(older, origin, &head)?;
-        self.compare(&key, &head, &older)?;
+        self.compare(&signers, &head, &older)?;
         self.witnesses(&note, &older)?;
         self.report.log = Some(origin.into());
         self.report.signer = Some(key.to_string().into());
+        self.report.key_changes = signers.changes();
         self.report.signed = head.size;
         self.report.root = Some(STANDARD.encode(head.root).into());
         self.report.note = Some(note.into());
@@ -247,15 +256,12 @@ impl Examiner<'_> {
     /// Compares the head with the one that somebody kept: itself, or an older one that it continues.
     fn compare(
         &mut self,
-        key: &VerifierKey,
+        signers: &Signers,
         head: &Head,
         older: &[Proven<'_>],
     ) -> Result<(), Problem> {
         let kept = match &self.request.head {
-            Some(PinnedHead::Note(note)) => {
-                let kept = checkpoint::open(note, key.key(), key.origin());
-                kept.map_err(Problem::GivenHead)?.head
-            }
+            Some(PinnedHead::Note(note)) => signers.open(note).map_err(Problem::GivenHead)?.head,
             Some(PinnedHead::Head(kept)) => *kept,
             None => return Ok(()),
         };

@@ -6,6 +6,8 @@ use serde::{Serialize, Serializer};
 
 use super::read::Kind;
 use crate::audit::checkpoint::NoteError;
+use crate::audit::rotation::RotationError;
+use crate::audit::verify::report::{Changes, is_unchanged};
 use crate::audit::verify::{KeySource, Memory, Record, Verdict, Witnessed};
 
 /// What was found out about evidence.
@@ -39,6 +41,9 @@ pub struct EvidenceReport {
     /// Whether somebody outside the file knows this very head.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub memory: Option<Memory>,
+    /// How often the key changed, by statements that both keys signed.
+    #[serde(skip_serializing_if = "is_unchanged")]
+    pub key_changes: usize,
     /// What the witnesses saw whose keys were given.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub witnesses: Vec<Witnessed>,
@@ -134,6 +139,9 @@ pub enum Problem {
     /// The head is not good.
     #[error("{0}")]
     Note(#[source] NoteError),
+    /// The changes of the key lead to no key that is trusted.
+    #[error("{0}")]
+    Rotation(#[source] RotationError),
     /// The head that was given is not good.
     #[error("the head that was given does not fit: {0}")]
     GivenHead(#[source] NoteError),
@@ -161,6 +169,7 @@ impl EvidenceReport {
             key: KeySource::File,
             signer: None,
             memory: None,
+            key_changes: 0,
             witnesses: Vec::new(),
             head_not_compared: false,
             fault: None,
@@ -223,6 +232,7 @@ impl fmt::Display for EvidenceReport {
                 f.write_str(", signed by the given key")?;
             }
         }
+        Changes(self.key_changes).fmt(f)?;
         if self.head_not_compared {
             f.write_str(
                 "; the head that was given is over another number of records, and the file does not \

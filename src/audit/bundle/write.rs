@@ -20,7 +20,7 @@ use crate::audit::query::{self, Filter, QueryError};
 use crate::audit::reader::Reader;
 use crate::audit::tree::proof::{Prover, root_of};
 use crate::audit::tree::{self, Hash, Head};
-use crate::audit::verify::PinnedHead;
+use crate::audit::verify::{PinnedHead, witnesses};
 
 /// Which records leave.
 #[derive(Debug, Clone)]
@@ -136,6 +136,7 @@ pub fn singles(reader: &Reader, which: &str, out: &mut dyn Write) -> Result<(), 
             checkpoint: evidence.note.clone(),
             key: evidence.key.to_string().into(),
             older: evidence.older.clone(),
+            rotations: evidence.rotations.clone(),
             seq,
             proof,
             record,
@@ -219,6 +220,7 @@ struct Evidence {
     head: Head,
     prover: Prover,
     older: Vec<Older>,
+    rotations: Vec<Box<str>>,
 }
 
 impl Evidence {
@@ -249,7 +251,9 @@ impl Evidence {
             return Err(BundleError::Changed);
         }
         let older = wanted.proven(&prover, &head)?;
+        let rotations = witnesses::column(connection, "rotated", "statement", "seq")?;
         Ok(Self {
+            rotations: rotations.into_iter().map(Into::into).collect(),
             note: note.into(),
             key,
             head,
@@ -292,6 +296,7 @@ impl Evidence {
             last: number(chosen.last()),
             selection: selection.words(),
             older: self.older.clone(),
+            rotations: self.rotations.clone(),
         }
     }
 }

@@ -77,6 +77,7 @@ impl Opening<'_> {
             Failure::Sqlite(error) => StoreError::from_sqlite(&path, error),
             Failure::Corrupt(cause) => damaged(&path, cause),
             Failure::Cut { known, found } => StoreError::Cut { known, found },
+            Failure::Rekeyed => StoreError::Rekeyed,
         })?;
         let meta = fs::symlink_metadata(&path).map_err(|cause| at(&path, cause))?;
         let mut store = Store {
@@ -318,28 +319,29 @@ impl Answer {
 
 impl Custodian {
     fn load(&mut self, opening: &Opening<'_>, log: &Log) -> Result<Arc<Keys>, StoreError> {
-        let keys = match &self.keys {
+        let kept = self
+            .keys
+            .as_ref()
+            .filter(|keys| keys.sign_for(&log.public_key));
+        let keys = match kept {
             Some(keys) => Arc::clone(keys),
-            None => Arc::new(self.ask_to_load(opening, log.place)?.keys),
+            None => Arc::new(self.ask_to_load(opening, log)?.keys),
         };
-        if keys.signing.verifying_key().as_bytes().as_slice() != log.public_key {
+        if !keys.sign_for(&log.public_key) {
             return Err(StoreError::Key(KeyError::Other(log.place)));
         }
         self.keys = Some(Arc::clone(&keys));
         Ok(keys)
     }
 
-    fn ask_to_load(
-        &mut self,
-        opening: &Opening<'_>,
-        place: KeyPlace,
-    ) -> Result<Answer, StoreError> {
+    fn ask_to_load(&mut self, opening: &Opening<'_>, log: &Log) -> Result<Answer, StoreError> {
         if self.pending.is_none() {
             let dir = opening.paths.data_dir.clone();
             let secrets = Arc::clone(opening.secrets);
+            let (place, public) = (log.place, log.public_key.clone());
             self.ask(move || {
                 Ok(Answer {
-                    keys: key::load(place, &dir, &*secrets)?,
+                    keys: key::load_for(&public, place, &dir, &*secrets)?,
                     no_keychain: None,
                     earlier: None,
                     _lock: None,

@@ -1,5 +1,7 @@
 //! What happens inside a transaction.
 
+use std::sync::Arc;
+
 use rusqlite::{Connection, OptionalExtension as _, params};
 
 use super::{Done, SIGN_EVERY, Store, Work};
@@ -21,7 +23,12 @@ const MARKS_KEPT: u32 = 64;
 pub(super) enum Failure {
     Sqlite(rusqlite::Error),
     Corrupt(Damage),
-    Cut { known: u64, found: u64 },
+    Cut {
+        known: u64,
+        found: u64,
+    },
+    /// Another process changed the key.
+    Rekeyed,
 }
 
 impl From<rusqlite::Error> for Failure {
@@ -40,8 +47,8 @@ impl From<Damage> for Failure {
 pub(super) struct Transaction<'s> {
     pub(super) conn: &'s Connection,
     pub(super) device: &'s Device,
-    keys: &'s Keys,
-    origin: &'s str,
+    pub(super) keys: Arc<Keys>,
+    pub(super) origin: &'s str,
     pub(super) process: &'s str,
     frontier: Frontier,
     signed: u64,
@@ -63,7 +70,7 @@ impl Store {
         let mut transaction = Transaction {
             conn: &self.conn,
             device: &self.device,
-            keys: &self.keys,
+            keys: Arc::clone(&self.keys),
             origin: &self.origin,
             process: &self.process,
             frontier: self.frontier.clone(),
@@ -78,12 +85,14 @@ impl Store {
             frontier,
             signed,
             uptime,
+            keys,
             ..
         } = transaction;
         match done {
             Ok(done) => {
                 self.frontier = frontier;
                 self.signed = signed;
+                self.keys = keys;
                 self.clocks = Some((now, uptime));
                 Ok(done)
             }
@@ -97,6 +106,7 @@ impl Store {
                         cause,
                     },
                     Failure::Cut { found, .. } => StoreError::Cut { known, found },
+                    Failure::Rekeyed => StoreError::Rekeyed,
                 })
             }
         }
@@ -236,8 +246,21 @@ impl Transaction<'_> {
         }
     }
 
+    /// Another process may have changed the key since this one read it.
+    pub(super) fn check_key(&self) -> Result<(), Failure> {
+        let public: Vec<u8> = self
+            .conn
+            .prepare_cached("SELECT public_key FROM log WHERE one = 1")?
+            .query_row([], |row| row.get(0))?;
+        if public == self.keys.signing.verifying_key().as_bytes() {
+            Ok(())
+        } else {
+            Err(Failure::Rekeyed)
+        }
+    }
+
     /// Signs the head and stores it with its tree, unless the newest one is signed already.
-    fn sign(&mut self) -> Result<Head, Failure> {
+    pub(super) fn sign(&mut self) -> Result<Head, Failure> {
         let head = Head {
             size: self.frontier.size(),
             root: self.frontier.root(),
@@ -245,6 +268,7 @@ impl Transaction<'_> {
         if head.size == self.signed && head.size > 0 {
             return Ok(head);
         }
+        self.check_key()?;
         let note = checkpoint::sign(self.origin, head.size, &head.root, &self.keys.signing);
         self.conn
             .prepare_cached("UPDATE head SET size = ?1, frontier = ?2, note = ?3 WHERE one = 1")?

@@ -161,7 +161,7 @@ async fn a_log_of_the_first_format_is_read_as_it_is_and_brought_forward() {
     let older = rusqlite::Connection::open(&path).unwrap();
     older
         .execute_batch(
-            "DROP TABLE cosigned; PRAGMA user_version = 1; PRAGMA wal_checkpoint(TRUNCATE)",
+            "DROP TABLE cosigned; DROP TABLE rotated; PRAGMA user_version = 1; PRAGMA wal_checkpoint(TRUNCATE)",
         )
         .unwrap();
     older.close().unwrap();

@@ -8,6 +8,7 @@ use serde::{Serialize, Serializer};
 
 use super::super::checkpoint::NoteError;
 use super::super::reader::ReadError;
+use super::super::rotation::RotationError;
 use super::super::tree::Hash;
 use super::Witnessed;
 use crate::wording::chain;
@@ -40,6 +41,9 @@ pub struct Report {
     pub memory: Option<Memory>,
     /// Whose word the key is.
     pub key: KeySource,
+    /// How often the key changed, by statements that both keys signed.
+    #[serde(skip_serializing_if = "is_unchanged")]
+    pub key_changes: usize,
     /// What the witnesses saw whose keys were given.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub witnesses: Vec<Witnessed>,
@@ -169,6 +173,9 @@ pub enum Damage {
         /// How many records the remembered head covers.
         seen: u64,
     },
+    /// The changes of the key lead to no key that is trusted.
+    #[error("{0}")]
+    Rotation(#[source] RotationError),
     /// The signed head is not good.
     #[error("{0}")]
     Note(#[source] NoteError),
@@ -265,6 +272,7 @@ impl fmt::Display for Report {
             )?,
             KeySource::Given | KeySource::Keychain => {}
         }
+        Changes(self.key_changes).fmt(f)?;
         match (self.remembered, self.memory) {
             (Some(size), Some(Memory::Keychain)) => {
                 write!(f, "; the keychain remembers a head over {size} records")
@@ -280,6 +288,22 @@ impl fmt::Display for Report {
             ),
         }?;
         self.witnesses.iter().try_for_each(|saw| write!(f, "{saw}"))
+    }
+}
+
+/// How often the key changed, as a part of a sentence.
+pub(in crate::audit) struct Changes(pub(in crate::audit) usize);
+
+impl fmt::Display for Changes {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            0 => Ok(()),
+            1 => f.write_str("; its key was changed once, as both keys signed"),
+            times => write!(
+                f,
+                "; its key was changed {times} times, as both keys signed each time"
+            ),
+        }
     }
 }
 
@@ -334,6 +358,11 @@ impl fmt::Display for Fault {
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde's signature")]
 fn is_none(count: &u64) -> bool {
     *count == 0
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde's signature")]
+pub(in crate::audit) fn is_unchanged(times: &usize) -> bool {
+    *times == 0
 }
 
 #[expect(clippy::ref_option, reason = "serde's signature")]

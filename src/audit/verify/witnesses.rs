@@ -57,17 +57,27 @@ pub(super) fn seen(
     seen.collect()
 }
 
-/// The notes that witnesses signed; a log of the first format has none.
+/// The notes that witnesses signed.
 pub(in crate::audit) fn notes(connection: &Connection) -> rusqlite::Result<Vec<String>> {
-    let table = "SELECT count(*) FROM sqlite_schema WHERE type = 'table' AND name = 'cosigned'";
-    let is_there: bool = connection.query_row(table, [], |row| row.get(0))?;
+    column(connection, "cosigned", "note", "size DESC")
+}
+
+/// The texts of a table that a log of the first format does not have.
+pub(in crate::audit) fn column(
+    connection: &Connection,
+    table: &'static str,
+    column: &'static str,
+    order: &'static str,
+) -> rusqlite::Result<Vec<String>> {
+    let known = "SELECT count(*) FROM sqlite_schema WHERE type = 'table' AND name = ?1";
+    let is_there: bool = connection.query_row(known, [table], |row| row.get(0))?;
     if !is_there {
         return Ok(Vec::new());
     }
-    let mut statement =
-        connection.prepare("SELECT note FROM cosigned ORDER BY size DESC LIMIT 64")?;
-    let notes = statement.query_map([], |row| row.get(0))?;
-    notes.collect()
+    let query = format!("SELECT {column} FROM {table} ORDER BY {order} LIMIT 1000");
+    let mut statement = connection.prepare(&query)?;
+    let texts = statement.query_map([], |row| row.get(0))?;
+    texts.collect()
 }
 
 fn newest(notes: &[String], key: &WitnessKey, origin: &str) -> Result<Option<Cosigned>, Fault> {

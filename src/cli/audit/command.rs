@@ -26,6 +26,9 @@ pub async fn execute(args: &AuditArgs, app: &App, console: &mut Console) -> Resu
     if let AuditCommand::Hold { hold } = &args.command {
         return super::hold::run(*hold, app, console).await;
     }
+    if matches!(args.command, AuditCommand::RotateKey) {
+        return super::rotate::run(app, console).await;
+    }
     command(args, app, console)
 }
 
