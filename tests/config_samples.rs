@@ -50,7 +50,16 @@ fn assert_loads(text: &str) {
     let kept = |line: &&str| {
         let key = line.split('=').next().unwrap_or_default().trim();
         line.starts_with('[')
-            || ["issuer", "client_id", "name", "kind", "url", "key", "scopes"].contains(&key)
+            || [
+                "issuer",
+                "client_id",
+                "name",
+                "kind",
+                "url",
+                "key",
+                "scopes",
+            ]
+            .contains(&key)
     };
     let short: Vec<&str> = defaults.lines().filter(kept).collect();
     fs::write(&paths.config_file, short.join("\n")).unwrap();

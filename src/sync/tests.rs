@@ -1,5 +1,6 @@
 use std::sync::Arc;
 
+use crate::audit::Event;
 use crate::audit::tests::kit::{Desk, call, outcome, person};
 use crate::config::Durability::Process;
 use crate::login::Session;
@@ -123,4 +124,59 @@ async fn a_log_that_is_shorter_than_what_was_sent_is_not_sent_on() {
     cursor.store(&file).unwrap();
     scene.send().await;
     assert!(scene.directory.path().read_dir().unwrap().next().is_some());
+}
+
+/// The records that a directory got, in the order of its segments.
+fn arrived(place: &std::path::Path) -> Vec<String> {
+    let log = place.read_dir().unwrap().next().unwrap().unwrap().path();
+    let files = log.read_dir().unwrap().map(|file| file.unwrap().path());
+    let mut segments: Vec<_> = files
+        .filter(|file| file.extension().is_some_and(|end| end == "jsonl"))
+        .collect();
+    segments.sort();
+    let texts = segments
+        .iter()
+        .map(|file| std::fs::read_to_string(file).unwrap());
+    let texts = texts.collect::<String>();
+    texts.lines().map(str::to_owned).collect()
+}
+
+/// Time passes as soon as nothing else happens.
+#[tokio::test(start_paused = true)]
+async fn five_hours_without_a_receiver_lose_nothing() {
+    let scene = Scene::new().await;
+    let place = scene.directory.path().to_owned();
+    std::fs::remove_dir(&place).unwrap();
+    std::fs::write(&place, "in the way").unwrap();
+    scene.courier.start();
+    for _ in 0..5 {
+        scene
+            .courier
+            .0
+            .audit
+            .record(Event::Hold { on: true })
+            .await
+            .unwrap();
+        scene.desk.clock().advance(DAY / 24);
+        tokio::time::sleep(DAY / 24).await;
+        let lag = &scene.courier.lags()[0];
+        assert!(lag.problem.is_some() && lag.waiting > 600, "{lag:?}");
+    }
+    std::fs::remove_file(&place).unwrap();
+    std::fs::create_dir(&place).unwrap();
+    // A pause is five minutes at most; the newest records have to be a minute old.
+    let mut rounds = 0;
+    while scene.courier.lags()[0].waiting > 0 {
+        scene.desk.clock().advance(Duration::from_secs(60));
+        tokio::time::sleep(Duration::from_secs(60)).await;
+        rounds += 1;
+        assert!(rounds < 30, "{:?}", scene.courier.lags());
+    }
+    let log = scene.desk.read();
+    let numbers = arrived(&place).into_iter().map(|record| {
+        let record: serde_json::Value = serde_json::from_str(&record).unwrap();
+        record["seq"].as_u64().unwrap()
+    });
+    let size = u64::try_from(log.records.len()).unwrap();
+    assert_eq!(numbers.collect::<Vec<_>>(), (0..size).collect::<Vec<_>>());
 }

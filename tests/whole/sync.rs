@@ -216,6 +216,36 @@ async fn a_running_host_sends_by_itself_and_survives_the_death_of_either_side() 
     assert_eq!(beats.count(), 1);
 }
 
+/// Stops a process where it is, as a machine that falls asleep does, or lets it go on.
+async fn signal(pid: u32, name: &str) {
+    let mut kill = tokio::process::Command::new("kill");
+    let sent = kill.args([name, &pid.to_string()]).status().await;
+    assert!(sent.expect("kill").success());
+}
+
+#[tokio::test]
+async fn a_machine_that_slept_goes_on_sending() {
+    let mut scene = Scene::of(PLAIN).await;
+    let port = scene.url.replace("http://127.0.0.1:", "");
+    let port = port.replace("/v1/logs", "");
+    let mut host = scene.world.host();
+    host.initialize("2025-11-25").await;
+    host.tools_with("only__start").await;
+    for round in 0..3 {
+        host.call("only__start", json!({"round": round})).await;
+        let mark = format!("\"round\":{round}");
+        scene.taken(|record| record.contains(&mark)).await;
+        signal(host.pid(), "-STOP").await;
+        // Meanwhile its connections die.
+        scene.world.stop("collector").await;
+        start(&mut scene.world, &scene.provider, Some(&port)).await;
+        signal(host.pid(), "-CONT").await;
+    }
+    host.close().await;
+    assert_eq!(scene.sync().await.0, Some(0));
+    scene.assert_all_arrived(&[]).await;
+}
+
 #[tokio::test]
 async fn a_directory_gets_segments_and_the_signed_head() {
     let directory = tempfile::tempdir().expect("a directory");
