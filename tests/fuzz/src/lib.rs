@@ -8,3 +8,4 @@ pub mod events;
 pub mod json;
 pub mod message;
 pub mod pieces;
+pub mod proofs;
