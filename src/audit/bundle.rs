@@ -29,7 +29,7 @@ use serde::{Deserialize, Serialize};
 
 pub use self::read::{EvidenceError, EvidenceRequest, Kind, kind, verify};
 pub use self::report::{EvidenceReport, Fault, Problem};
-pub use self::write::{BundleError, Selection, bundle, singles};
+pub use self::write::{BundleError, Selection, bundle, proven, singles};
 use super::tree::proof::LONGEST;
 use super::tree::{Hash, Head};
 

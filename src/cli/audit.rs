@@ -109,7 +109,11 @@ enum AuditCommand {
         proof: bool,
     },
     /// Show records as they are written, until interrupted.
+    #[command(after_help = "Example:\n  chaperone audit tail -f --outcome denied")]
     Tail {
+        /// As `tail -f`; it always follows.
+        #[arg(short, long)]
+        follow: bool,
         #[command(flatten)]
         filter: FilterArgs,
     },
@@ -217,6 +221,12 @@ pub enum AuditError {
     /// No record is called that.
     #[error("no record has the number, id or request_id {0:?}")]
     NoRecord(Box<str>),
+    /// Only its hash is left.
+    #[error(
+        "the content of record {0} was taken out of this log after it had been sent elsewhere; its hash \
+         is still here, and verified"
+    )]
+    Pruned(u64),
     /// The result cannot be printed.
     #[error("the result cannot be written")]
     Output(#[from] io::Error),
@@ -247,7 +257,7 @@ pub fn run(args: &AuditArgs, world: &mut World<'_>) -> Result<u8, AuditError> {
                 show(&reader, record, args.json, world)?;
             }
         }
-        AuditCommand::Tail { filter } => {
+        AuditCommand::Tail { filter, follow: _ } => {
             tail(
                 &Reader::open_live(&database)?,
                 &filter.filter(),
@@ -340,12 +350,17 @@ fn tail(
 }
 
 fn show(reader: &Reader, which: &str, json: bool, world: &mut World<'_>) -> Result<(), AuditError> {
-    let found = query::find(reader, which)?;
+    let mut found = query::find(reader, which)?;
     if found.is_empty() {
-        return Err(AuditError::NoRecord(which.into()));
+        return Err(match query::pruned(reader, which)? {
+            Some(seq) => AuditError::Pruned(seq),
+            None => AuditError::NoRecord(which.into()),
+        });
     }
     if !json {
+        found = whole_call(reader, found)?;
         explain::call(&found, world.out)?;
+        explain::proof(reader, &found, world.out)?;
     }
     for (nth, entry) in found.iter().enumerate() {
         if json {
@@ -358,6 +373,17 @@ fn show(reader: &Reader, which: &str, json: bool, world: &mut World<'_>) -> Resu
         table::record(entry, world.out)?;
     }
     Ok(())
+}
+
+/// Half a call misleads: for people, the other record of it is shown too.
+fn whole_call(reader: &Reader, found: Vec<Entry>) -> Result<Vec<Entry>, QueryError> {
+    let request = found
+        .first()
+        .and_then(|one| one.row().request_id.map(String::from));
+    match (request, found.len()) {
+        (Some(request), 1) => query::find(reader, &request),
+        (Some(_) | None, _) => Ok(found),
+    }
 }
 
 /// Prints entries one by one; the first failure ends the walk.

@@ -118,7 +118,7 @@ fn texts(seen: &[Value]) -> Vec<String> {
     seen.iter().filter_map(text).collect()
 }
 
-const PLAIN: &str = "kind = \"otlp\"\nurl = \"URL\"\nauth = \"none\"";
+const PLAIN: &str = "kind = \"otlp\"\nurl = \"URL\"\nauth = \"none\"\ntimeout = \"2s\"";
 
 #[tokio::test]
 async fn everything_arrives_in_order_through_all_that_a_receiver_does() {
@@ -132,6 +132,7 @@ async fn everything_arrives_in_order_through_all_that_a_receiver_does() {
         json!({"status": 404}),
         json!({"reset": true}),
         json!({"lost": true}),
+        json!({"slow": 3}),
     ] {
         scene.plan(json!([step])).await;
         let (code, text) = scene.sync().await;

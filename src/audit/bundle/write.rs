@@ -147,6 +147,20 @@ pub fn singles(reader: &Reader, which: &str, out: &mut dyn Write) -> Result<(), 
     Ok(())
 }
 
+/// Proves these records, and returns how many the signed head covers.
+///
+/// # Errors
+/// As for [`bundle`].
+pub fn proven(reader: &Reader, records: impl Iterator<Item = u64>) -> Result<u64, BundleError> {
+    let snapshot = reader.connection().unchecked_transaction()?;
+    let chosen = records.collect();
+    let evidence = Evidence::gather(reader, &chosen, None)?;
+    for seq in chosen {
+        evidence.line(&snapshot, seq)?;
+    }
+    Ok(evidence.head.size)
+}
+
 impl Selection {
     fn choose(&self, reader: &Reader) -> Result<BTreeSet<u64>, BundleError> {
         let mut chosen = BTreeSet::new();

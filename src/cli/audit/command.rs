@@ -110,6 +110,7 @@ fn failure(error: &AuditError) -> Failure {
         | AuditError::NoKey
         | AuditError::Report(_)
         | AuditError::NoRecord(_)
+        | AuditError::Pruned(_)
         | AuditError::Output(_) => Failure::failed(error),
     }
 }

@@ -4,8 +4,10 @@ use std::io::{self, Write};
 
 use serde::Deserialize;
 
+use crate::audit::bundle;
 use crate::audit::query::Entry;
-use crate::wording::terminal_safe;
+use crate::audit::reader::Reader;
+use crate::wording::{chain, terminal_safe};
 
 /// The members that sentences are made of.
 #[derive(Default, Deserialize)]
@@ -44,6 +46,24 @@ pub(super) fn call(found: &[Entry], out: &mut dyn Write) -> io::Result<()> {
     if let Some(said) = of(["outcome", ""]) {
         writeln!(out, "{}", ended(said))?;
     }
+    writeln!(out)
+}
+
+/// Says whether the records are proven to be in the log as they are shown.
+pub(super) fn proof(reader: &Reader, found: &[Entry], out: &mut dyn Write) -> io::Result<()> {
+    let numbers: Vec<String> = found.iter().map(|entry| entry.seq.to_string()).collect();
+    let which = match &numbers[..] {
+        [one] => format!("Record {one} is"),
+        _ => format!("Records {} are", numbers.join(" and ")),
+    };
+    match bundle::proven(reader, found.iter().map(|entry| entry.seq)) {
+        Ok(size) => writeln!(
+            out,
+            "{which} proven to be under the signed head over {size} records; --proof writes that as \
+             evidence."
+        ),
+        Err(why) => writeln!(out, "{which} not proven: {}.", chain(&why)),
+    }?;
     writeln!(out)
 }
 

@@ -132,10 +132,16 @@ fn a_call_is_shown_with_both_its_records() {
     );
     assert!(
         text.starts_with(
-            "alice asked for q on db.\nPermitted.\nThe server did it after 3 ms.\n\nid "
+            "alice asked for q on db.\nPermitted.\nThe server did it after 3 ms.\n\nRecords 0 and 1 are \
+             proven to be under the signed head over 3 records; --proof writes that as evidence.\n\nid "
         ),
         "{text}"
     );
+    for half in ["0", "1", "a", "b"] {
+        assert_eq!(ran(&directory, &["show", half], false).1, text);
+    }
+    let (_, half) = ran(&directory, &["show", "1", "--json"], false);
+    assert_eq!(half, format!("{}\n", BODIES[1]));
     let (_, text) = ran(&directory, &["show", "2"], false);
     assert!(
         text.starts_with("b\\u{1b}[2Jb asked for d on db.\nRefused: no.\n\n"),
@@ -146,6 +152,20 @@ fn a_call_is_shown_with_both_its_records() {
         ran(&directory, &["show", "9"], false).0,
         Err(AuditError::NoRecord(_))
     ));
+    let connection = Connection::open(directory.path().join("audit.db")).unwrap();
+    let pruned = "UPDATE record SET body = NULL WHERE seq = 1";
+    connection.execute(pruned, []).unwrap();
+    let (refused, _) = ran(&directory, &["show", "1"], false);
+    assert!(matches!(refused, Err(AuditError::Pruned(1))), "{refused:?}");
+    let (_, text) = ran(&directory, &["show", "0"], false);
+    assert!(text.contains("Record 0 is proven"), "{text}");
+    let changed = "UPDATE record SET leaf = zeroblob(32) WHERE seq = 1";
+    connection.execute(changed, []).unwrap();
+    let (_, text) = ran(&directory, &["show", "0"], false);
+    assert!(
+        text.contains("Record 0 is not proven: the log is not what was written"),
+        "{text}"
+    );
 }
 
 #[test]

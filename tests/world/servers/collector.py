@@ -4,7 +4,7 @@ collector. What it has taken stands in a file before it says so, and it misbehav
     python collector.py <file> [port]     the first line on standard output says where it listens
 
 `POST /plan` gives a list of what comes of the next requests: `{"status": 503, "retry_after": 1}`,
-`{"reset": true}` before and `{"lost": true}` after the records are taken; `{"poison": text}` refuses
+`{"slow": 2}` answers after two seconds, `{"reset": true}` before and `{"lost": true}` after the records are taken; `{"poison": text}` refuses
 every record that holds the text, for good. `GET /seen` tells what has been taken.
 """
 
@@ -12,6 +12,7 @@ import gzip
 import json
 import socket
 import sys
+import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import (
@@ -108,6 +109,8 @@ class Collector(BaseHTTPRequestHandler):
         if bad and not is_otlp:
             return self.answer(400, b'{"text":"Invalid data format","code":6}')
         self.take([one for one in records if one not in bad])
+        if "slow" in step:
+            time.sleep(step["slow"])
         if step.get("lost"):
             return self.reset()
         if not is_otlp:
