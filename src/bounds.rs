@@ -120,3 +120,8 @@ pub const PATIENCE: Duration = Duration::from_secs(600);
 pub const CONVERSATION: Duration = Duration::from_secs(1200);
 /// The longest that a question stays open, whoever has it.
 pub const LONGEST_QUESTION: Duration = Duration::from_secs(1800);
+
+// A receiver of records.
+
+/// The most that is read of what it answers, in bytes.
+pub const RECEIPT: usize = 64 << 10;

@@ -267,7 +267,9 @@ fn pure_modules_wait_for_nothing_and_touch_nothing() {
 
 #[test]
 fn what_bounds_peers_stands_in_one_place() {
-    let faces = ["wire", "front", "gateway", "catalog", "upstream", "name"];
+    let faces = [
+        "wire", "front", "gateway", "sync", "catalog", "upstream", "name",
+    ];
     let mut wrong = Vec::new();
     for source in sources() {
         let is_own = OWN_LIMITS.contains(&source.path.as_str());

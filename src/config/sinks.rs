@@ -33,6 +33,19 @@ pub enum SinkWay {
     Directory(PathBuf),
 }
 
+impl SinkWay {
+    /// The word for it in a file.
+    #[must_use]
+    pub fn kind(&self) -> &'static str {
+        let kind = match self {
+            Self::Otlp(_) => Kind::Otlp,
+            Self::Splunk(_) => Kind::Splunk,
+            Self::Directory(_) => Kind::Directory,
+        };
+        word(&KINDS, &kind)
+    }
+}
+
 /// Something that listens.
 #[derive(Debug, Clone)]
 pub struct Receiver {
@@ -88,20 +101,19 @@ const AUTH: [(&str, Auth); 3] = [
 
 impl Shown for Kind {
     fn shown(&self) -> String {
-        word(&KINDS, self)
+        format!("\"{}\"", word(&KINDS, self))
     }
 }
 
 impl Shown for Auth {
     fn shown(&self) -> String {
-        word(&AUTH, self)
+        format!("\"{}\"", word(&AUTH, self))
     }
 }
 
-fn word<T: PartialEq>(words: &[(&str, T)], value: &T) -> String {
+fn word<T: PartialEq>(words: &[(&'static str, T)], value: &T) -> &'static str {
     let found = words.iter().find(|(_, known)| known == value);
-    let found = found.map_or("", |(word, _)| *word);
-    format!("\"{found}\"")
+    found.map_or("", |(word, _)| *word)
 }
 
 /// Reads the sinks of all files. All of them count: a user may send his records to more places, and

@@ -70,7 +70,7 @@ pub(super) fn file(paths: &Paths, sink: &SinkConfig) -> PathBuf {
 pub struct Lag {
     /// The sink.
     pub sink: Box<str>,
-    /// `otlp`, `splunk` or `directory`.
+    /// What it is, by the word of the configuration.
     pub kind: &'static str,
     /// Where it is.
     pub to: Box<str>,
@@ -109,7 +109,7 @@ impl Lag {
         let first = batch.as_ref().and_then(|batch| batch.records.first());
         Self {
             sink: sink.name.as_str().into(),
-            kind: kind(sink),
+            kind: sink.way.kind(),
             to: place(sink),
             sent,
             waiting: size.saturating_sub(sent),
@@ -129,14 +129,6 @@ pub(super) fn made(json: &str) -> Option<Box<str>> {
     let made: Made = serde_json::from_str(json).ok()?;
     Timestamp::parse(&made.timestamp).ok()?;
     Some(made.timestamp)
-}
-
-fn kind(sink: &SinkConfig) -> &'static str {
-    match sink.way {
-        SinkWay::Otlp(_) => "otlp",
-        SinkWay::Splunk(_) => "splunk",
-        SinkWay::Directory(_) => "directory",
-    }
 }
 
 fn place(sink: &SinkConfig) -> Box<str> {

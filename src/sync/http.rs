@@ -13,13 +13,11 @@ use zeroize::Zeroizing;
 use super::delivery::Delivery;
 use super::{Courier, audience, secret_field};
 use crate::audit::spool::Batch;
-use crate::bounds::EXCERPT;
+use crate::bounds::{EXCERPT, RECEIPT};
 use crate::config::{Receiver, SinkAuth, SinkConfig};
 use crate::upstream::head::retry_after;
 use crate::wording::{chain, visible};
 
-/// The most that is read of an answer, in bytes.
-const ANSWER: usize = 64 << 10;
 /// How long a connection may take.
 const CONNECT: Duration = Duration::from_secs(10);
 
@@ -109,7 +107,7 @@ pub(super) async fn post(
     let mut body = Vec::new();
     while let Ok(Some(chunk)) = answer.chunk().await {
         body.extend_from_slice(&chunk);
-        if body.len() > ANSWER {
+        if body.len() > RECEIPT {
             break;
         }
     }
