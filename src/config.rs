@@ -24,9 +24,9 @@ use crate::name::ServerName;
 
 pub use environment::Environment;
 pub use error::{ConfigError, Place, Problem};
-pub use file::{FileError, Trust, read_document};
+pub use file::{FileError, Trust, read_document, read_private_key};
 pub use load::load;
-pub use sinks::{Receiver, SinkAuth, SinkConfig, SinkWay};
+pub use sinks::{ClientCertificate, Receiver, SinkAuth, SinkConfig, SinkWay};
 pub use witnesses::WitnessConfig;
 
 /// Everything that can be set, ready to use.

@@ -6,6 +6,7 @@
 //! content out of old records that everybody has. Witnesses are shown the newest signed head, and the
 //! proof that it continues the one before.
 
+mod channel;
 mod cursor;
 mod delivery;
 mod directory;
@@ -132,6 +133,12 @@ fn audience(auth: &SinkAuth) -> Option<Audience> {
 #[must_use]
 pub fn secret_field(sink: &SinkConfig) -> String {
     format!("sink.{}", sink.name)
+}
+
+/// Where the private key of a sink's client certificate is kept, if it is in no file.
+#[must_use]
+pub fn key_field(sink: &SinkConfig) -> String {
+    format!("sink.{}.key", sink.name)
 }
 
 #[cfg(test)]

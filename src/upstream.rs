@@ -29,6 +29,7 @@ mod question;
 mod scrub;
 pub(crate) mod sse;
 mod subscribe;
+mod tls;
 mod unasked;
 
 use std::fmt;
@@ -57,6 +58,7 @@ pub use era::Eras;
 pub use fault::{BadAnswer, BadList, Broken, ConnectFault, Said, UpstreamError};
 pub use http::{ClientError, Http, HttpSetupError};
 pub use question::Question;
+pub use tls::{Identity, IdentityError, Tls, TlsError, check_key, plainly};
 
 /// One server; clones share the connection. Makes no I/O until asked.
 #[derive(Clone)]

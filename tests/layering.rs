@@ -52,7 +52,7 @@ const EXCEPTIONS: [(&str, &str, &str); 3] = [
 const STRANGERS: (&str, &str) = ("front", "upstream");
 
 /// A library, the only place that may name it, and why.
-const DOORS: [(&str, &[&str], &str); 9] = [
+const DOORS: [(&str, &[&str], &str); 10] = [
     ("rusqlite", &["src/audit"], "the record"),
     (
         "zip",
@@ -63,6 +63,11 @@ const DOORS: [(&str, &[&str], &str); 9] = [
         "parquet",
         &["src/audit/export"],
         "tables for large analysis",
+    ),
+    (
+        "tokio_rustls",
+        &["src/upstream/tls.rs", "src/upstream/http.rs"],
+        "certificates of receivers and of our own",
     ),
     ("keyring", &["src/login/keychain"], "the keychain"),
     ("directories", &["src/paths.rs"], "where things lie"),

@@ -47,6 +47,10 @@ mod witness;
 mod sync;
 
 #[cfg(test)]
+#[path = "whole/mutual.rs"]
+mod mutual;
+
+#[cfg(test)]
 #[path = "whole/strange.rs"]
 mod strange;
 

@@ -10,9 +10,10 @@ use clap::{Args, Subcommand};
 use super::console::Console;
 use super::failure::{Failure, exit};
 use crate::app::App;
-use crate::config::{SinkAuth, SinkConfig, SinkWay};
+use crate::config::{ClientCertificate, Receiver, SinkAuth, SinkConfig, SinkWay};
 use crate::login::keychain::SecretStore as _;
-use crate::sync::{Courier, Ended, Lag, Progress, Sight, secret_field};
+use crate::sync::{Courier, Ended, Lag, Progress, Sight, key_field, secret_field};
+use crate::upstream::check_key;
 use crate::wording::{chain, terminal_safe};
 
 /// The longest value of a header that is kept, in bytes.
@@ -43,11 +44,18 @@ pub struct SyncArgs {
 
 #[derive(Debug, Subcommand)]
 enum SyncCommand {
-    /// Keep the value of a sink's header in the keychain; it is read from standard input
-    #[command(after_help = "Example:\n  chaperone sync secret splunk < token.txt")]
+    /// Keep the value of a sink's header in the keychain, or the key of its client certificate; it is
+    /// read from standard input
+    #[command(
+        after_help = "Examples:\n  chaperone sync secret splunk < token.txt\n  \
+                      chaperone sync secret --key siem < key.pem"
+    )]
     Secret {
         /// The sink.
         sink: Box<str>,
+        /// It is the private key of `client_cert`, in PEM form.
+        #[arg(long)]
+        key: bool,
         /// Forget it instead.
         #[arg(long)]
         forget: bool,
@@ -57,8 +65,9 @@ enum SyncCommand {
 /// Runs the command.
 pub async fn run(args: &SyncArgs, app: &App, console: &mut Console) -> Result<u8, Failure> {
     app.config.as_ref()?;
-    if let Some(SyncCommand::Secret { sink, forget }) = &args.command {
-        return secret(sink, *forget, app, console);
+    if let Some(SyncCommand::Secret { sink, key, forget }) = &args.command {
+        let kept = if *key { Kept::Key } else { Kept::Header };
+        return secret(sink, kept, *forget, app, console);
     }
     if app.sync.sinks().is_empty() && app.sync.witnesses().is_empty() {
         let text = "records are sent nowhere; add an [[audit.sink]] or [[audit.witness]] to the \
@@ -173,22 +182,50 @@ fn cosigned(sight: &Sight) -> String {
     text
 }
 
-fn secret(name: &str, forget: bool, app: &App, console: &mut Console) -> Result<u8, Failure> {
+/// What the keychain keeps for a sink.
+#[derive(Clone, Copy)]
+enum Kept {
+    Header,
+    Key,
+}
+
+impl Kept {
+    /// Where it is kept.
+    fn field(self, sink: &SinkConfig) -> Result<String, &'static str> {
+        match self {
+            Self::Header => match &sink.way {
+                SinkWay::Otlp(Receiver { auth, .. }) | SinkWay::Splunk(Receiver { auth, .. })
+                    if matches!(auth, SinkAuth::Header(_)) =>
+                {
+                    Ok(secret_field(sink))
+                }
+                SinkWay::Otlp(_) | SinkWay::Splunk(_) | SinkWay::Directory(_) => {
+                    Err("has no header; set auth = \"header\"")
+                }
+            },
+            Self::Key => match sink.way.certificate() {
+                Some(ClientCertificate { key: None, .. }) => Ok(key_field(sink)),
+                Some(_) => Err("has its key in a file; remove `client_key`"),
+                None => Err("shows no certificate; set `client_cert`"),
+            },
+        }
+    }
+}
+
+fn secret(
+    name: &str,
+    kept: Kept,
+    forget: bool,
+    app: &App,
+    console: &mut Console,
+) -> Result<u8, Failure> {
+    let usage = |text: String| Failure::new(exit::USAGE, text);
     let mut sinks = app.sync.sinks().iter();
     let sink = sinks.find(|sink| sink.name.as_str() == name);
-    let sink =
-        sink.ok_or_else(|| Failure::new(exit::USAGE, format!("no sink is called {name:?}")))?;
-    let takes = match &sink.way {
-        SinkWay::Otlp(receiver) | SinkWay::Splunk(receiver) => {
-            matches!(receiver.auth, SinkAuth::Header(_))
-        }
-        SinkWay::Directory(_) => false,
-    };
-    if !takes {
-        let text = format!("the sink {name:?} has no header; set auth = \"header\"");
-        return Err(Failure::new(exit::USAGE, text));
-    }
-    let (secrets, field) = (&app.keychain, secret_field(sink));
+    let sink = sink.ok_or_else(|| usage(format!("no sink is called {name:?}")))?;
+    let field = kept.field(sink);
+    let field = field.map_err(|why| usage(format!("the sink {name:?} {why}")))?;
+    let secrets = &app.keychain;
     if forget {
         secrets
             .delete(&field)
@@ -196,17 +233,22 @@ fn secret(name: &str, forget: bool, app: &App, console: &mut Console) -> Result<
         console.note("Forgotten.");
         return Ok(exit::DONE);
     }
-    let mut text = zeroize::Zeroizing::new(Vec::new());
+    // Never moved to a larger place, which would leave a copy behind.
+    let room = usize::try_from(SECRET + 1).unwrap_or(0);
+    let mut text = zeroize::Zeroizing::new(Vec::with_capacity(room));
     let read = std::io::stdin().take(SECRET + 1).read_to_end(&mut text);
     read.map_err(|error| Failure::failed(&error))?;
     let value = text.trim_ascii();
     let is_long = u64::try_from(text.len()).is_ok_and(|length| length > SECRET);
     if value.is_empty() || is_long {
         let text = "standard input holds no value, or one that is too long";
-        return Err(Failure::new(exit::USAGE, text));
+        return Err(usage(text.to_owned()));
     }
-    let kept = secrets.write(&field, value);
-    kept.map_err(|error| Failure::new(exit::FAILED, chain(&error)))?;
+    if let (Kept::Key, Err(why)) = (kept, check_key(value)) {
+        return Err(usage(chain(&why)));
+    }
+    let written = secrets.write(&field, value);
+    written.map_err(|error| Failure::new(exit::FAILED, chain(&error)))?;
     console.note("Kept in the keychain.");
     Ok(exit::DONE)
 }

@@ -8,8 +8,12 @@ use std::fs::{File, Metadata, OpenOptions};
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
+use zeroize::Zeroizing;
+
 /// No configuration or policy that a person wrote is longer.
 const SIZE_LIMIT: u64 = 4 * 1024 * 1024;
+/// No private key is longer.
+const KEY_LIMIT: usize = 64 * 1024;
 
 /// Who may have written a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -46,6 +50,9 @@ pub enum FileError {
     /// Larger than any document that a person wrote.
     #[error("is larger than {} MiB", SIZE_LIMIT / 1024 / 1024)]
     Size,
+    /// Larger than any private key.
+    #[error("is larger than any private key ({} KiB)", KEY_LIMIT / 1024)]
+    KeySize,
     /// Not UTF-8.
     #[error("is not UTF-8 (first wrong byte at offset {0})")]
     Encoding(usize),
@@ -58,6 +65,9 @@ pub enum FileError {
     /// Others can change it.
     #[error("can be written by others; mend it with: chmod go-w '{}'", .0.display())]
     Writable(PathBuf),
+    /// Others can read what is secret.
+    #[error("can be read by others; mend it with: chmod go= '{}'", .0.display())]
+    Readable(PathBuf),
     /// Others can change a directory on the way to it.
     #[error("lies in '{}', which others can change", .0.display())]
     Directory(PathBuf),
@@ -72,6 +82,30 @@ pub enum FileError {
 /// When it is not there, or somebody could have written it who may not.
 pub fn read_document(path: &Path, trust: Trust) -> Result<String, FileError> {
     Owners::of_system().read(path, trust)
+}
+
+/// Reads a file with a private key, which must belong to this account or the administrator, and be
+/// readable by nobody else. The administrator may let a group of accounts read his: else no account
+/// could use a key that is installed for all.
+///
+/// # Errors
+/// When it is not there, or others than these could have read or written it.
+pub fn read_private_key(path: &Path) -> Result<Zeroizing<Vec<u8>>, FileError> {
+    let file = open(path)?;
+    let meta = file.metadata()?;
+    if !meta.is_file() {
+        return Err(FileError::NotPlain);
+    }
+    #[cfg(unix)]
+    Owners::of_system().judge_key(path, standing(&meta))?;
+    // Never moved to a larger place, which would leave a copy behind.
+    let mut bytes = Zeroizing::new(Vec::with_capacity(KEY_LIMIT + 1));
+    let most = u64::try_from(KEY_LIMIT + 1).unwrap_or(u64::MAX);
+    file.take(most).read_to_end(&mut bytes)?;
+    if bytes.len() > KEY_LIMIT {
+        return Err(FileError::KeySize);
+    }
+    Ok(bytes)
 }
 
 impl FileError {
@@ -154,6 +188,23 @@ impl Owners {
         }
         if found.mode & 0o022 != 0 {
             return Err(FileError::Writable(path.to_owned()));
+        }
+        Ok(())
+    }
+
+    /// Judges a file with a private key by its owner and mode.
+    #[cfg(unix)]
+    fn judge_key(self, path: &Path, found: Standing) -> Result<(), FileError> {
+        let open = if found.uid == self.administrator {
+            0o037
+        } else {
+            0o077
+        };
+        if ![self.account, self.administrator].contains(&found.uid) {
+            return Err(FileError::NotYours(found.uid));
+        }
+        if found.mode & open != 0 {
+            return Err(FileError::Readable(path.to_owned()));
         }
         Ok(())
     }
@@ -247,6 +298,33 @@ mod tests {
         ] {
             assert_eq!(file(trust, uid, mode), expected, "{trust:?} {uid} {mode:o}");
         }
+    }
+
+    #[test]
+    fn a_private_key_is_read_by_its_owner_alone() {
+        let judge = |uid, mode| OWNERS.judge_key(Path::new("k"), Standing { uid, mode });
+        for (uid, mode) in [(1000, 0o600), (1000, 0o400), (0, 0o600), (0, 0o640)] {
+            assert!(judge(uid, mode).is_ok(), "{uid} {mode:o}");
+        }
+        for (uid, mode) in [(1000, 0o640), (1000, 0o604), (0, 0o644), (0, 0o660)] {
+            let told = judge(uid, mode).unwrap_err().to_string();
+            assert!(told.contains("chmod go="), "{uid} {mode:o}: {told}");
+        }
+        assert!(matches!(judge(1001, 0o600), Err(FileError::NotYours(1001))));
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("key.pem");
+        let put = |length: usize| {
+            fs::write(&path, vec![b'k'; length]).unwrap();
+            fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
+            read_private_key(&path)
+        };
+        assert_eq!(put(7).unwrap().as_slice(), b"kkkkkkk");
+        assert_eq!(put(KEY_LIMIT).unwrap().len(), KEY_LIMIT);
+        assert!(matches!(put(KEY_LIMIT + 1), Err(FileError::KeySize)));
+        assert!(matches!(
+            read_private_key(dir.path()),
+            Err(FileError::NotPlain)
+        ));
     }
 
     #[test]

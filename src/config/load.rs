@@ -194,13 +194,7 @@ fn tools(mut table: Section<'_>, report: &mut Report) -> ToolsConfig {
 
 fn network(mut table: Section<'_>, report: &mut Report) -> NetworkConfig {
     let proxy = table.or("proxy", None, report, values::proxy);
-    let ca_file = table.or("ca_file", None, report, |value, report| {
-        let named = values::any_text(value, report)?;
-        if named.is_empty() {
-            return Some(None);
-        }
-        values::file(value, report).map(Some)
-    });
+    let ca_file = table.or("ca_file", None, report, values::file_or_none);
     table.finish(report);
     NetworkConfig { proxy, ca_file }
 }

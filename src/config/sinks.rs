@@ -44,6 +44,15 @@ impl SinkWay {
         };
         word(&KINDS, &kind)
     }
+
+    /// What is shown to whoever listens there.
+    #[must_use]
+    pub fn certificate(&self) -> Option<&ClientCertificate> {
+        match self {
+            Self::Otlp(receiver) | Self::Splunk(receiver) => receiver.certificate.as_ref(),
+            Self::Directory(_) => None,
+        }
+    }
 }
 
 /// Something that listens.
@@ -53,6 +62,8 @@ pub struct Receiver {
     pub url: Url,
     /// How this program shows that it may.
     pub auth: SinkAuth,
+    /// What TLS shows of it besides.
+    pub certificate: Option<ClientCertificate>,
     /// How long it may take to answer.
     pub timeout: Duration,
 }
@@ -71,6 +82,15 @@ pub enum SinkAuth {
     },
     /// By a header whose value is in the keychain (`chaperone sync secret`).
     Header(Box<str>),
+}
+
+/// Where a client certificate is (mutual TLS).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ClientCertificate {
+    /// The certificate and those between it and its authority, in PEM form.
+    pub chain: PathBuf,
+    /// Its private key in PEM form; else it is in the keychain (`chaperone sync secret --key`).
+    pub key: Option<PathBuf>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -115,6 +135,9 @@ fn word<T: PartialEq>(words: &[(&'static str, T)], value: &T) -> &'static str {
     let found = words.iter().find(|(_, known)| known == value);
     found.map_or("", |(word, _)| *word)
 }
+
+/// How long a receiver may take, unless it is set.
+const TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Reads the sinks of all files. All of them count: a user may send his records to more places, and
 /// cannot keep them from the administrator's.
@@ -179,8 +202,13 @@ fn receiver(section: &mut Section<'_>, usual: Auth, report: &mut Report) -> Opti
     let auth = section.or("auth", usual, report, |value, report| {
         values::word(value, report, &AUTH)
     });
-    let usual = Duration::from_secs(30);
-    let timeout = section.or("timeout", usual, report, values::duration);
+    let certificate = certificate(section, report);
+    let is_plain = |Address((_, url)): &Address| url.scheme() == "http";
+    if certificate.is_some() && address.as_ref().is_some_and(is_plain) {
+        let at = section.values("client_cert").into_iter().next();
+        at?.refuse::<()>(report, "without https nobody sees a client certificate");
+    }
+    let timeout = section.or("timeout", TIMEOUT, report, values::duration);
     let as_written = address.as_ref().map(|Address((text, _))| text.clone());
     let auth = match auth {
         Auth::None => SinkAuth::None,
@@ -199,5 +227,19 @@ fn receiver(section: &mut Section<'_>, usual: Auth, report: &mut Report) -> Opti
         }
     };
     let Address((_, url)) = address?;
-    Some(Receiver { url, auth, timeout })
+    Some(Receiver {
+        url,
+        auth,
+        certificate,
+        timeout,
+    })
+}
+
+fn certificate(section: &mut Section<'_>, report: &mut Report) -> Option<ClientCertificate> {
+    let chain = section.or("client_cert", None, report, values::file_or_none);
+    let key = section.or("client_key", None, report, values::file_or_none);
+    if let (None, Some(_), Some(at)) = (&chain, &key, section.values("client_key").first()) {
+        at.refuse::<()>(report, "a key counts with its certificate, 'client_cert'");
+    }
+    Some(ClientCertificate { chain: chain?, key })
 }

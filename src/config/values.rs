@@ -179,6 +179,18 @@ pub(super) fn file(value: Value<'_>, report: &mut Report) -> Option<PathBuf> {
     Some(beside.join(path))
 }
 
+/// A file, relative to the file that names it; empty means none.
+#[expect(
+    clippy::option_option,
+    reason = "the outer one says whether it could be read"
+)]
+pub(super) fn file_or_none(value: Value<'_>, report: &mut Report) -> Option<Option<PathBuf>> {
+    if any_text(value, report)?.is_empty() {
+        return Some(None);
+    }
+    file(value, report).map(Some)
+}
+
 /// An address that secrets may be sent to: https, or http on this machine.
 pub(super) fn safe_url(value: Value<'_>, report: &mut Report) -> Option<(Box<str>, Url)> {
     let text = text(value, report)?;

@@ -7,19 +7,19 @@ use flate2::Compression;
 use flate2::write::GzEncoder;
 use http::header::{AUTHORIZATION, CONTENT_ENCODING, CONTENT_TYPE, HeaderName, HeaderValue};
 use http::{HeaderMap, StatusCode};
+use reqwest::Client;
 use url::Url;
 use zeroize::Zeroizing;
 
+use super::channel::Channel;
 use super::delivery::Delivery;
-use super::{Courier, audience, secret_field};
+use super::{audience, secret_field};
 use crate::audit::spool::Batch;
 use crate::bounds::{EXCERPT, RECEIPT};
-use crate::config::{Receiver, SinkAuth, SinkConfig};
+use crate::config::{Receiver, SinkAuth};
 use crate::upstream::head::retry_after;
+use crate::upstream::plainly;
 use crate::wording::{chain, visible};
-
-/// How long a connection may take.
-const CONNECT: Duration = Duration::from_secs(10);
 
 /// What one kind of receiver speaks.
 pub(super) struct Dialect {
@@ -34,13 +34,12 @@ pub(super) struct Dialect {
 
 /// Sends a batch and waits for the answer.
 pub(super) async fn deliver(
-    sync: &Courier,
-    sink: &SinkConfig,
+    channel: &Channel<'_>,
     receiver: &Receiver,
     dialect: &Dialect,
     batch: &Batch,
 ) -> Delivery {
-    let sending = send(sync, sink, receiver, dialect, batch);
+    let sending = send(channel, receiver, dialect, batch);
     match tokio::time::timeout(receiver.timeout, sending).await {
         Ok(Ok(delivery) | Err(delivery)) => delivery,
         Err(_late) => Delivery::later("it did not answer in time"),
@@ -48,15 +47,14 @@ pub(super) async fn deliver(
 }
 
 async fn send(
-    sync: &Courier,
-    sink: &SinkConfig,
+    channel: &Channel<'_>,
     receiver: &Receiver,
     dialect: &Dialect,
     batch: &Batch,
 ) -> Result<Delivery, Delivery> {
     let mut head = HeaderMap::new();
     head.insert(CONTENT_TYPE, HeaderValue::from_static(dialect.content_type));
-    if let Some((name, value)) = credentials(sync, sink, receiver, dialect).await? {
+    if let Some((name, value)) = credentials(channel, receiver, dialect).await? {
         head.insert(name, value);
     }
     let mut body = (dialect.request)(batch);
@@ -64,7 +62,8 @@ async fn send(
         body = packed(&body).map_err(|error| Delivery::later(chain(&error)))?;
         head.insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
     }
-    let reply = post(sync, receiver.url.clone(), head, body).await;
+    let client = channel.client(receiver).await?;
+    let reply = post(&client, receiver.url.clone(), head, body).await;
     let reply = reply.map_err(Delivery::later)?;
     Ok(judge(&reply, dialect))
 }
@@ -91,18 +90,13 @@ impl Reply {
 /// # Errors
 /// Why nothing came back.
 pub(super) async fn post(
-    sync: &Courier,
+    client: &Client,
     url: Url,
     head: HeaderMap,
     body: Vec<u8>,
 ) -> Result<Reply, String> {
-    let Some(http) = &sync.0.http else {
-        return Err("the settings of the network cannot be used".into());
-    };
-    let client = http.client_for(&url, CONNECT, &sync.0.tasks).await;
-    let client = client.map_err(|error| chain(&error))?;
     let answer = client.post(url).headers(head).body(body).send().await;
-    let mut answer = answer.map_err(|error| chain(&error.without_url()))?;
+    let mut answer = answer.map_err(unsent)?;
     let (status, after) = (answer.status(), retry_after(answer.headers()));
     let mut body = Vec::new();
     while let Ok(Some(chunk)) = answer.chunk().await {
@@ -116,6 +110,12 @@ pub(super) async fn post(
         after,
         body,
     })
+}
+
+/// Why nothing came back, without the address.
+fn unsent(error: reqwest::Error) -> String {
+    let error = error.without_url();
+    plainly(&error).unwrap_or_else(|| chain(&error))
 }
 
 /// What a status means. Only what says that the records themselves are bad is a refusal: everything
@@ -134,8 +134,7 @@ fn judge(reply: &Reply, dialect: &Dialect) -> Delivery {
 }
 
 async fn credentials(
-    sync: &Courier,
-    sink: &SinkConfig,
+    channel: &Channel<'_>,
     receiver: &Receiver,
     dialect: &Dialect,
 ) -> Result<Option<(HeaderName, HeaderValue)>, Delivery> {
@@ -145,7 +144,7 @@ async fn credentials(
             let Some(audience) = audience(auth) else {
                 return Ok(None);
             };
-            let grant = sync.0.session.grant(&audience).await;
+            let grant = channel.sync.0.session.grant(&audience).await;
             let grant = grant.map_err(|why| Delivery::later(chain(&why)))?;
             let value = Zeroizing::new(format!("Bearer {}", grant.token().expose()));
             (AUTHORIZATION, header(value.as_bytes())?)
@@ -153,18 +152,15 @@ async fn credentials(
         SinkAuth::Header(name) => {
             let name = HeaderName::try_from(&**name);
             let name = name.map_err(|_| Delivery::later("the name of its header is none"))?;
-            (name, secret(sync, sink, dialect).await?)
+            (name, secret(channel, dialect).await?)
         }
     };
     value.set_sensitive(true);
     Ok(Some((name, value)))
 }
 
-async fn secret(
-    sync: &Courier,
-    sink: &SinkConfig,
-    dialect: &Dialect,
-) -> Result<HeaderValue, Delivery> {
+async fn secret(channel: &Channel<'_>, dialect: &Dialect) -> Result<HeaderValue, Delivery> {
+    let (sync, sink) = (channel.sync, channel.sink);
     let (secrets, field) = (sync.0.secrets.clone(), secret_field(sink));
     let kept = sync.0.tasks.blocking(move || secrets.read(&field)).await;
     let Some(kept) = kept.map_err(|error| Delivery::later(chain(&error)))? else {

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use super::channel::Channel;
 use super::cursor::{Cursor, file};
 use super::delivery::Delivery;
 use super::http::{self, Dialect};
@@ -80,6 +81,7 @@ pub enum Ended {
 struct Sender<'a> {
     sync: &'a Courier,
     sink: &'a SinkConfig,
+    channel: Channel<'a>,
     file: PathBuf,
     /// How many records the next batch may have; fewer while a bad one is looked for.
     most: usize,
@@ -175,6 +177,7 @@ impl<'a> Sender<'a> {
         Self {
             sync,
             sink,
+            channel: Channel::new(sync, sink),
             file: file(&sync.0.paths, sink),
             most: usize::MAX,
             eager,
@@ -267,16 +270,14 @@ impl<'a> Sender<'a> {
     }
 
     async fn deliver(&self, batch: &Batch) -> Delivery {
-        let sync = self.sync;
+        let channel = &self.channel;
         match &self.sink.way {
-            SinkWay::Otlp(receiver) => http::deliver(sync, self.sink, receiver, &OTLP, batch).await,
-            SinkWay::Splunk(receiver) => {
-                http::deliver(sync, self.sink, receiver, &SPLUNK, batch).await
-            }
+            SinkWay::Otlp(receiver) => http::deliver(channel, receiver, &OTLP, batch).await,
+            SinkWay::Splunk(receiver) => http::deliver(channel, receiver, &SPLUNK, batch).await,
             SinkWay::Directory(place) => {
                 let (place, batch) = (place.clone(), batch.clone());
                 let write = move || directory::deliver(&place, &batch);
-                sync.0.tasks.blocking(write).await
+                self.sync.0.tasks.blocking(write).await
             }
         }
     }
@@ -316,6 +317,7 @@ impl<'a> Sender<'a> {
     }
 
     fn failed(&self, mut cursor: Cursor, why: String, after: Option<Duration>) -> Step {
+        self.channel.forget();
         let told = Some(why.as_str().into());
         if cursor.problem != told {
             cursor.problem = told;

@@ -14,6 +14,7 @@ use serde::{Deserialize, Serialize};
 
 use self::answer::Answer;
 use super::Courier;
+use super::channel::CONNECT;
 use super::http::{Reply, post};
 use super::pace::Pace;
 use crate::audit::witness::{Continuation, ContinuationError, continuation};
@@ -230,7 +231,15 @@ impl Courier {
         }
         let body = answer::request(shown);
         let kind = (CONTENT_TYPE, http::HeaderValue::from_static("text/plain"));
-        let asking = post(self, url, [kind].into_iter().collect(), body.into_bytes());
+        let asking = async {
+            let Some(http) = &self.0.http else {
+                return Err("the settings of the network cannot be used".to_owned());
+            };
+            let client = http.client_for(&url, CONNECT, &self.0.tasks).await;
+            let client = client.map_err(|error| chain(&error))?;
+            let head = [kind].into_iter().collect();
+            post(&client, url, head, body.into_bytes()).await
+        };
         let reply = tokio::time::timeout(witness.timeout, asking).await;
         let reply = reply.unwrap_or_else(|_late| Err("it did not answer in time".into()));
         reply.map_err(|why| Unseen::Later(why, None))

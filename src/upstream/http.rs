@@ -10,9 +10,12 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use reqwest::redirect::{Action, Attempt, Policy};
-use reqwest::{Certificate, Client, Proxy, StatusCode};
+use reqwest::{Certificate, Client, ClientBuilder, Proxy, StatusCode};
+use tokio_rustls::rustls::pki_types::CertificateDer;
+use tokio_rustls::rustls::pki_types::pem::{self, PemObject as _};
 use url::{Host, Url};
 
+use super::tls::{Identity, Tls, TlsError};
 use crate::bounds::{HEAD, HOPS};
 use crate::config::{NetworkConfig, ServerConfig};
 use crate::stop::Tasks;
@@ -31,7 +34,7 @@ pub struct Http {
 #[derive(Debug)]
 struct Shared {
     proxy: Option<Proxy>,
-    authorities: Vec<Certificate>,
+    authorities: Vec<CertificateDer<'static>>,
     clients: Mutex<HashMap<Way, Client>>,
 }
 
@@ -63,7 +66,7 @@ pub enum HttpSetupError {
         path: PathBuf,
         /// Why, where it holds something unreadable.
         #[source]
-        cause: Option<reqwest::Error>,
+        cause: Option<pem::Error>,
     },
     /// The proxy's address cannot be used.
     #[error("`proxy` cannot be used")]
@@ -72,8 +75,14 @@ pub enum HttpSetupError {
 
 /// Why the client cannot be made.
 #[derive(Debug, thiserror::Error)]
-#[error("the HTTP client cannot be set up")]
-pub struct ClientError(#[from] reqwest::Error);
+pub enum ClientError {
+    /// For reasons of its own.
+    #[error("the HTTP client cannot be set up")]
+    Http(#[from] reqwest::Error),
+    /// For reasons of TLS.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
+}
 
 impl Http {
     /// Reads what `[network]` names. The system's certificates are read later.
@@ -123,6 +132,31 @@ impl Http {
         Ok(clients.entry(way).or_insert(client).clone())
     }
 
+    /// A client that shows a certificate, to be kept by whoever asks for it.
+    ///
+    /// # Errors
+    /// When it cannot be set up.
+    pub async fn client_as(
+        &self,
+        identity: Identity,
+        connect_timeout: Duration,
+        tasks: &Tasks,
+    ) -> Result<Client, ClientError> {
+        let tls = self.tls(Some(identity), tasks).await?;
+        let secure = self.shared.secure(connect_timeout);
+        Ok(secure.tls_backend_preconfigured(tls.for_http()).build()?)
+    }
+
+    /// TLS for what is no HTTP, with the same authorities; to be kept by whoever asks for it.
+    ///
+    /// # Errors
+    /// When it cannot be set up.
+    pub async fn tls(&self, identity: Option<Identity>, tasks: &Tasks) -> Result<Tls, TlsError> {
+        let shared = Arc::clone(&self.shared);
+        let make = move || Tls::new(&shared.authorities, identity);
+        tasks.blocking(make).await
+    }
+
     fn made(&self, way: Way) -> Option<Client> {
         lock(&self.shared.clients).get(&way).cloned()
     }
@@ -140,30 +174,40 @@ impl Way {
 
 impl Shared {
     fn make(&self, way: Way) -> Result<Client, reqwest::Error> {
-        let builder = Client::builder()
-            .user_agent(concat!("chaperone/", env!("CARGO_PKG_VERSION")))
-            .redirect(Policy::custom(follow_within_origin))
-            .referer(false)
-            .http2_max_header_list_size(HEAD)
-            .http2_keep_alive_interval(PING_AFTER)
-            .http2_keep_alive_timeout(PING_WAIT)
-            .http2_adaptive_window(true);
         match way {
             Way::Loopback(limit) => {
                 let none: [Certificate; 0] = [];
-                let builder = builder.connect_timeout(limit);
+                let builder = common().connect_timeout(limit);
                 builder.no_proxy().tls_certs_only(none).build()
             }
             Way::Secure(limit) => {
-                let builder = builder.connect_timeout(limit).https_only(true);
-                let builder = match &self.proxy {
-                    Some(proxy) => builder.proxy(proxy.clone()),
-                    None => builder,
-                };
-                builder.tls_certs_merge(self.authorities.clone()).build()
+                let authorities = self.authorities.iter();
+                let authorities = authorities.map(|der| Certificate::from_der(der));
+                let authorities: Vec<_> = authorities.collect::<Result<_, _>>()?;
+                self.secure(limit).tls_certs_merge(authorities).build()
             }
         }
     }
+
+    /// HTTPS, without what belongs to TLS.
+    fn secure(&self, limit: Duration) -> ClientBuilder {
+        let builder = common().connect_timeout(limit).https_only(true);
+        match &self.proxy {
+            Some(proxy) => builder.proxy(proxy.clone()),
+            None => builder,
+        }
+    }
+}
+
+fn common() -> ClientBuilder {
+    Client::builder()
+        .user_agent(concat!("chaperone/", env!("CARGO_PKG_VERSION")))
+        .redirect(Policy::custom(follow_within_origin))
+        .referer(false)
+        .http2_max_header_list_size(HEAD)
+        .http2_keep_alive_interval(PING_AFTER)
+        .http2_keep_alive_timeout(PING_WAIT)
+        .http2_adaptive_window(true)
 }
 
 /// The bearer is for one origin, and a call must arrive as the call it was: other redirects are
@@ -191,7 +235,7 @@ fn is_loopback(url: &Url) -> bool {
     }
 }
 
-fn authorities(path: &PathBuf) -> Result<Vec<Certificate>, HttpSetupError> {
+fn authorities(path: &PathBuf) -> Result<Vec<CertificateDer<'static>>, HttpSetupError> {
     let pem = std::fs::read(path).map_err(|cause| HttpSetupError::CaFile {
         path: path.clone(),
         cause,
@@ -200,7 +244,8 @@ fn authorities(path: &PathBuf) -> Result<Vec<Certificate>, HttpSetupError> {
         path: path.clone(),
         cause,
     };
-    let found = Certificate::from_pem_bundle(&pem).map_err(|cause| unusable(Some(cause)))?;
+    let found: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&pem).collect();
+    let found = found.map_err(|cause| unusable(Some(cause)))?;
     if found.is_empty() {
         return Err(unusable(None));
     }

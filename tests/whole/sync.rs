@@ -10,18 +10,26 @@ use crate::world::World;
 use crate::world::parts::{Provider, http};
 
 const COLLECTOR: &str = "tests/world/servers/collector.py";
+/// Where in the home it keeps what it has taken.
+const COLLECTED: &str = "collected";
+/// Where in the home its certificates are, if it has any.
+pub const PKI: &str = "pki";
 
 /// Somebody who is signed in, with a place that records are sent to.
-struct Scene {
-    world: World,
+pub struct Scene {
+    pub world: World,
     provider: Provider,
     url: String,
 }
 
 impl Scene {
     /// `sink` is what the sink's table holds; `URL` stands for where the collector listens.
-    async fn of(sink: &str) -> Self {
-        let mut world = World::new();
+    pub async fn of(sink: &str) -> Self {
+        Self::within(World::new(), sink).await
+    }
+
+    /// The same in a world that is there.
+    pub async fn within(mut world: World, sink: &str) -> Self {
         world.keychain().await;
         let provider = world.provider(json!({})).await;
         let url = start(&mut world, &provider, None).await;
@@ -54,46 +62,49 @@ impl Scene {
         assert!(sent.expect("the collector").status().is_success());
     }
 
-    async fn seen(&self) -> Vec<Value> {
-        let place = self.url.replace("/v1/logs", "/seen");
-        let answer = http().get(place).send().await.expect("the collector");
-        serde_json::from_str(&answer.text().await.expect("its answer")).expect("JSON")
+    /// What the collector has taken.
+    pub fn seen(&self) -> Vec<Value> {
+        let text = std::fs::read_to_string(self.world.home().join(COLLECTED)).unwrap_or_default();
+        // The last line may be being written.
+        let whole = text.rsplit_once('\n').map_or("", |(whole, _)| whole);
+        let value = |line| serde_json::from_str(line).expect("JSON");
+        whole.lines().map(value).collect()
     }
 
     /// Waits until something that has been taken is wanted.
-    async fn taken(&self, wanted: impl Fn(&str) -> bool) {
+    pub async fn taken(&self, wanted: impl Fn(&str) -> bool) {
         let mut pace = tokio::time::interval(Duration::from_millis(250));
         for _ in 0..400 {
             pace.tick().await;
-            let seen = self.seen().await;
+            let seen = self.seen();
             if texts(&seen).iter().any(|record| wanted(record)) {
                 return;
             }
         }
-        panic!("it never arrives: {:?}", self.seen().await);
+        panic!("it never arrives: {:?}", self.seen());
     }
 
-    async fn sync(&self) -> (Option<i32>, String) {
+    pub async fn sync(&self) -> (Option<i32>, String) {
         let output = self.world.run(&["sync", "--now"]).await;
         let text = String::from_utf8_lossy(&output.stderr).into_owned();
         (output.status.code(), text)
     }
 
     /// The record as it stands in the log.
-    async fn log(&self) -> Vec<String> {
+    pub async fn log(&self) -> Vec<String> {
         let output = self.world.run(&["audit", "list", "--all", "--json"]).await;
         let text = String::from_utf8(output.stdout).expect("UTF-8");
         text.lines().map(str::to_owned).collect()
     }
 
-    async fn call(&self) {
+    pub async fn call(&self) {
         let start = ["call", "only__start", "{}"];
         assert_eq!(self.world.run(&start).await.status.code(), Some(0));
     }
 
     /// That everything has arrived, in order, nothing but the same twice.
-    async fn assert_all_arrived(&self, but: &[&str]) {
-        let seen = self.seen().await;
+    pub async fn assert_all_arrived(&self, but: &[&str]) {
+        let seen = self.seen();
         let mut arrived: Vec<String> = Vec::new();
         for text in texts(&seen) {
             if !arrived.contains(&text) {
@@ -107,9 +118,13 @@ impl Scene {
 }
 
 async fn start(world: &mut World, provider: &Provider, port: Option<&str>) -> String {
-    let file = world.home().join("collected");
+    let file = world.home().join(COLLECTED);
     let mut command = world.python(COLLECTOR);
     command.arg(file).args(port);
+    let pki = world.home().join(PKI);
+    if pki.exists() {
+        command.env("TLS", pki);
+    }
     world.server_of(command, "collector", provider).await.url
 }
 
@@ -147,7 +162,7 @@ async fn everything_arrives_in_order_through_all_that_a_receiver_does() {
     assert_eq!(code, Some(0), "{text}");
     scene.assert_all_arrived(&[]).await;
 
-    let seen = scene.seen().await;
+    let seen = scene.seen();
     let last = seen.last().expect("a record");
     assert_eq!(last["scope"], json!(["chaperone.audit", "1"]));
     assert_eq!(last["about"]["service.name"], "chaperone");
@@ -299,7 +314,7 @@ async fn an_event_collector_gets_its_token_from_the_keychain() {
     drop(input);
     assert!(child.wait().await.expect("its end").success());
     assert_eq!(scene.sync().await.0, Some(0));
-    let seen = scene.seen().await;
+    let seen = scene.seen();
     assert_eq!(seen.len(), scene.log().await.len());
     assert!(
         seen.iter()
@@ -314,7 +329,7 @@ async fn a_collector_that_trusts_the_company_gets_the_persons_token() {
     scene.call().await;
     let (code, text) = scene.sync().await;
     assert_eq!(code, Some(0), "{text}");
-    let seen = scene.seen().await;
+    let seen = scene.seen();
     let bearer = seen[0]["authorization"].as_str().expect("a bearer");
     assert!(bearer.starts_with("Bearer ey"), "{bearer}");
     scene.assert_all_arrived(&[]).await;

@@ -8,6 +8,7 @@ pub mod browser;
 pub mod host;
 pub mod keychain;
 pub mod parts;
+pub mod pki;
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;

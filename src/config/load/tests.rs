@@ -252,3 +252,29 @@ fn claims_are_paths_whose_quoted_names_may_hold_dots() {
         assert_eq!(parts(text).as_deref(), expected, "{text}");
     }
 }
+
+#[test]
+fn a_client_certificate_lies_beside_the_file_and_is_for_https() {
+    let sink = |lines: &str| {
+        let sink = format!("[[audit.sink]]\nname = \"siem\"\nkind = \"otlp\"\n{lines}");
+        Desk::new().user(&format!("{LEAST}{sink}"))
+    };
+    let desk = sink("url = \"https://siem.example.com\"\nclient_cert = \"a.pem\"\n");
+    let config = desk.load().unwrap();
+    let certificate = config.audit.sinks[0].way.certificate().unwrap();
+    assert_eq!(certificate.chain, desk.dir.path().join("a.pem"));
+    assert_eq!(certificate.key, None);
+    for (lines, problem) in [
+        (
+            "url = \"http://127.0.0.1:4318/v1/logs\"\nclient_cert = \"a.pem\"\n",
+            "13:15: without https nobody sees a client certificate",
+        ),
+        (
+            "url = \"https://siem.example.com\"\nclient_key = \"a.key\"\n",
+            "13:14: a key counts with its certificate, 'client_cert'",
+        ),
+    ] {
+        let problem = format!("chaperone.toml:{problem}");
+        assert_eq!(sink(lines).problems(), [problem]);
+    }
+}

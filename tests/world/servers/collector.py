@@ -3,14 +3,19 @@ collector. What it has taken stands in a file before it says so, and it misbehav
 
     python collector.py <file> [port]     the first line on standard output says where it listens
 
+With TLS=<directory> it has the certificate `server.pem` with the key `server.key`, and asks for one that
+`clients.pem` has signed.
+
 `POST /plan` gives a list of what comes of the next requests: `{"status": 503, "retry_after": 1}`,
-`{"slow": 2}` answers after two seconds, `{"reset": true}` before and `{"lost": true}` after the records are taken; `{"poison": text}` refuses
-every record that holds the text, for good. `GET /seen` tells what has been taken.
+`{"slow": 2}` answers after two seconds, `{"reset": true}` before and `{"lost": true}` after the records
+are taken; `{"poison": text}` refuses every record that holds the text, for good.
 """
 
 import gzip
 import json
+import os
 import socket
+import ssl
 import sys
 import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -82,12 +87,6 @@ class Collector(BaseHTTPRequestHandler):
         self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
         self.connection.close()
 
-    def do_GET(self):
-        with open(FILE, "a+") as file:
-            file.seek(0)
-            seen = [json.loads(line) for line in file]
-        self.answer(200, json.dumps(seen).encode())
-
     def do_POST(self):
         body = self.rfile.read(int(self.headers["Content-Length"]))
         if self.path == "/plan":
@@ -130,5 +129,12 @@ class Collector(BaseHTTPRequestHandler):
 
 port = int(sys.argv[2]) if len(sys.argv) > 2 else 0
 server = ThreadingHTTPServer(("127.0.0.1", port), Collector)
-print(f"listening http://127.0.0.1:{server.server_port}/v1/logs", flush=True)
+scheme = "http"
+if place := os.environ.get("TLS"):
+    scheme = "https"
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH, cafile=f"{place}/clients.pem")
+    context.verify_mode = ssl.CERT_REQUIRED
+    context.load_cert_chain(f"{place}/server.pem", f"{place}/server.key")
+    server.socket = context.wrap_socket(server.socket, server_side=True)
+print(f"listening {scheme}://127.0.0.1:{server.server_port}/v1/logs", flush=True)
 server.serve_forever()
