@@ -26,7 +26,8 @@ pub use environment::Environment;
 pub use error::{ConfigError, Place, Problem};
 pub use file::{FileError, Trust, read_document, read_private_key};
 pub use load::load;
-pub use sinks::{ClientCertificate, Receiver, SinkAuth, SinkConfig, SinkWay};
+pub use sinks::{ClientCertificate, Receipt, Receiver, SinkAuth, SinkConfig, SinkWay, Syslog};
+pub use values::Endpoint;
 pub use witnesses::WitnessConfig;
 
 /// Everything that can be set, ready to use.

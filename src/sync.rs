@@ -17,6 +17,7 @@ mod pace;
 mod retention;
 mod sender;
 mod splunk;
+mod syslog;
 mod witness;
 
 use std::path::PathBuf;
@@ -115,7 +116,7 @@ impl std::fmt::Debug for Courier {
 pub fn audiences(sinks: &[SinkConfig]) -> impl Iterator<Item = Audience> {
     sinks.iter().filter_map(|sink| match &sink.way {
         SinkWay::Otlp(receiver) | SinkWay::Splunk(receiver) => audience(&receiver.auth),
-        SinkWay::Directory(_) => None,
+        SinkWay::Syslog(_) | SinkWay::Directory(_) => None,
     })
 }
 

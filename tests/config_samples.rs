@@ -57,6 +57,7 @@ fn assert_loads(text: &str) {
                 "kind",
                 "url",
                 "key",
+                "address",
                 "scopes",
             ]
             .contains(&key)

@@ -66,7 +66,11 @@ const DOORS: [(&str, &[&str], &str); 10] = [
     ),
     (
         "tokio_rustls",
-        &["src/upstream/tls.rs", "src/upstream/http.rs"],
+        &[
+            "src/upstream/tls.rs",
+            "src/upstream/http.rs",
+            "src/upstream/handover.rs",
+        ],
         "certificates of receivers and of our own",
     ),
     ("keyring", &["src/login/keychain"], "the keychain"),

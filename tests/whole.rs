@@ -51,6 +51,10 @@ mod sync;
 mod mutual;
 
 #[cfg(test)]
+#[path = "whole/syslog.rs"]
+mod syslog;
+
+#[cfg(test)]
 #[path = "whole/strange.rs"]
 mod strange;
 

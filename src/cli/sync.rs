@@ -199,9 +199,10 @@ impl Kept {
                 {
                     Ok(secret_field(sink))
                 }
-                SinkWay::Otlp(_) | SinkWay::Splunk(_) | SinkWay::Directory(_) => {
-                    Err("has no header; set auth = \"header\"")
-                }
+                SinkWay::Otlp(_)
+                | SinkWay::Splunk(_)
+                | SinkWay::Syslog(_)
+                | SinkWay::Directory(_) => Err("has no header; set auth = \"header\""),
             },
             Self::Key => match sink.way.certificate() {
                 Some(ClientCertificate { key: None, .. }) => Ok(key_field(sink)),

@@ -70,7 +70,9 @@ impl<'d> Section<'d> {
 
     /// A key's values in all files, unread, the one that counts first.
     pub(super) fn values(&mut self, key: &'static str) -> Vec<Value<'d>> {
-        self.known.push(key);
+        if !self.known.contains(&key) {
+            self.known.push(key);
+        }
         let value = |part: &Part<'d>| {
             let spanned = part.table.get(key)?;
             let document = part.document;

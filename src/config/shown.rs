@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use url::Url;
 
-use super::{AudienceBy, ClaimPath, Durability, ServerAuth};
+use super::{AudienceBy, ClaimPath, Durability, Endpoint, ServerAuth};
 
 /// A value that `config show` can show.
 pub(super) trait Shown {
@@ -27,6 +27,12 @@ impl Shown for Box<str> {
 impl Shown for Url {
     fn shown(&self) -> String {
         quoted(self.as_str())
+    }
+}
+
+impl Shown for Endpoint {
+    fn shown(&self) -> String {
+        quoted(&self.to_string())
     }
 }
 

@@ -10,7 +10,7 @@ use super::document::{Report, Value};
 use super::layers::{Part, Section};
 use super::servers::{Address, Named, name};
 use super::shown::Shown;
-use super::values;
+use super::values::{self, Endpoint};
 use crate::name::ServerName;
 
 /// A place that gets every record.
@@ -29,6 +29,8 @@ pub enum SinkWay {
     Otlp(Receiver),
     /// Splunk's HTTP Event Collector.
     Splunk(Receiver),
+    /// Syslog over TLS.
+    Syslog(Syslog),
     /// Files in a directory, which something else carries off.
     Directory(PathBuf),
 }
@@ -40,6 +42,7 @@ impl SinkWay {
         let kind = match self {
             Self::Otlp(_) => Kind::Otlp,
             Self::Splunk(_) => Kind::Splunk,
+            Self::Syslog(_) => Kind::Syslog,
             Self::Directory(_) => Kind::Directory,
         };
         word(&KINDS, &kind)
@@ -50,6 +53,7 @@ impl SinkWay {
     pub fn certificate(&self) -> Option<&ClientCertificate> {
         match self {
             Self::Otlp(receiver) | Self::Splunk(receiver) => receiver.certificate.as_ref(),
+            Self::Syslog(syslog) => syslog.certificate.as_ref(),
             Self::Directory(_) => None,
         }
     }
@@ -84,6 +88,29 @@ pub enum SinkAuth {
     Header(Box<str>),
 }
 
+/// Something that takes syslog messages over TLS (RFC 5425).
+#[derive(Debug, Clone)]
+pub struct Syslog {
+    /// Where. Host and port and nothing else: a URL would have a scheme of which there is but one, and a
+    /// path that means nothing.
+    pub endpoint: Endpoint,
+    /// What TLS shows of this program.
+    pub certificate: Option<ClientCertificate>,
+    /// What shows that it has everything.
+    pub receipt: Receipt,
+    /// How long it may take for a batch.
+    pub timeout: Duration,
+}
+
+/// What shows that a receiver which answers nothing has read everything: how it ends the connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Receipt {
+    /// With TLS's own farewell, as RFC 5425 §4.4 asks.
+    CloseNotify,
+    /// However it ends it. One that dies with the last messages in its hands ends it so, too.
+    Eof,
+}
+
 /// Where a client certificate is (mutual TLS).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ClientCertificate {
@@ -97,13 +124,20 @@ pub struct ClientCertificate {
 enum Kind {
     Otlp,
     Splunk,
+    Syslog,
     Directory,
 }
 
-const KINDS: [(&str, Kind); 3] = [
+const KINDS: [(&str, Kind); 4] = [
     ("otlp", Kind::Otlp),
     ("splunk", Kind::Splunk),
+    ("syslog", Kind::Syslog),
     ("directory", Kind::Directory),
+];
+
+const RECEIPTS: [(&str, Receipt); 2] = [
+    ("close_notify", Receipt::CloseNotify),
+    ("eof", Receipt::Eof),
 ];
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -131,6 +165,12 @@ impl Shown for Auth {
     }
 }
 
+impl Shown for Receipt {
+    fn shown(&self) -> String {
+        format!("\"{}\"", word(&RECEIPTS, self))
+    }
+}
+
 fn word<T: PartialEq>(words: &[(&'static str, T)], value: &T) -> &'static str {
     let found = words.iter().find(|(_, known)| known == value);
     found.map_or("", |(word, _)| *word)
@@ -138,6 +178,9 @@ fn word<T: PartialEq>(words: &[(&'static str, T)], value: &T) -> &'static str {
 
 /// How long a receiver may take, unless it is set.
 const TIMEOUT: Duration = Duration::from_secs(30);
+
+/// The port that is registered for syslog over TLS (RFC 5425 §4.1).
+const SYSLOG_TLS: u16 = 6514;
 
 /// Reads the sinks of all files. All of them count: a user may send his records to more places, and
 /// cannot keep them from the administrator's.
@@ -183,6 +226,7 @@ fn one<'d>(entry: Value<'d>, report: &mut Report) -> Option<(SinkConfig, Value<'
     let way = match kind {
         Some(Kind::Otlp) => receiver(&mut section, Auth::Sso, report).map(SinkWay::Otlp),
         Some(Kind::Splunk) => receiver(&mut section, Auth::Header, report).map(SinkWay::Splunk),
+        Some(Kind::Syslog) => syslog(&mut section, report).map(SinkWay::Syslog),
         Some(Kind::Directory) => {
             let path = section.required("path", report, values::file);
             path.map(SinkWay::Directory)
@@ -231,6 +275,23 @@ fn receiver(section: &mut Section<'_>, usual: Auth, report: &mut Report) -> Opti
         url,
         auth,
         certificate,
+        timeout,
+    })
+}
+
+fn syslog(section: &mut Section<'_>, report: &mut Report) -> Option<Syslog> {
+    let endpoint = section.required("address", report, |value, report| {
+        values::endpoint(value, report, SYSLOG_TLS)
+    });
+    let receipt = section.or("receipt", Receipt::CloseNotify, report, |value, report| {
+        values::word(value, report, &RECEIPTS)
+    });
+    let certificate = certificate(section, report);
+    let timeout = section.or("timeout", TIMEOUT, report, values::duration);
+    Some(Syslog {
+        endpoint: endpoint?,
+        certificate,
+        receipt,
         timeout,
     })
 }

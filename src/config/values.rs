@@ -1,5 +1,6 @@
 //! Reading single values; each says what it wants when it finds something else.
 
+use std::fmt;
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -64,7 +65,7 @@ pub(super) fn boolean(value: Value<'_>, report: &mut Report) -> Option<bool> {
 }
 
 /// A whole number within bounds.
-pub(super) fn number<T: TryFrom<i64> + PartialOrd + Copy + std::fmt::Display>(
+pub(super) fn number<T: TryFrom<i64> + PartialOrd + Copy + fmt::Display>(
     value: Value<'_>,
     report: &mut Report,
     least: T,
@@ -211,6 +212,41 @@ pub(super) fn safe_url(value: Value<'_>, report: &mut Report) -> Option<(Box<str
     Some((text, url))
 }
 
+/// A host and a port.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Endpoint {
+    /// The host.
+    pub host: Host,
+    /// The port.
+    pub port: u16,
+}
+
+impl fmt::Display for Endpoint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}", self.host, self.port)
+    }
+}
+
+/// A host, with a port unless it is the usual one.
+pub(super) fn endpoint(value: Value<'_>, report: &mut Report, usual: u16) -> Option<Endpoint> {
+    let found = host_and_port(&text(value, report)?, usual);
+    if found.is_none() {
+        let what = "this is a host and a port, such as \"logs.example.com:6514\" or \"[::1]:6514\"";
+        return value.refuse(report, what);
+    }
+    found
+}
+
+fn host_and_port(text: &str, usual: u16) -> Option<Endpoint> {
+    let (host, port) = match text.rsplit_once(':') {
+        // The colons of an IPv6 address stand in brackets.
+        Some((host, port)) if !port.ends_with(']') => (host, port.parse().ok()?),
+        Some(_) | None => (text, usual),
+    };
+    let host = Host::parse(host).ok()?;
+    (port != 0).then_some(Endpoint { host, port })
+}
+
 fn is_loopback(url: &Url) -> bool {
     match url.host() {
         Some(Host::Ipv4(address)) => IpAddr::V4(address).is_loopback(),
@@ -236,6 +272,35 @@ pub(super) fn proxy(value: Value<'_>, report: &mut Report) -> Option<Option<Url>
         }
         Ok(_) | Err(_) => {
             value.refuse(report, "this is a URL with http, https or socks5, or empty")
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn endpoints_are_hosts_with_ports() {
+        for (text, expected) in [
+            ("logs.example.com", Some("logs.example.com:6514")),
+            ("logs.example.com:10514", Some("logs.example.com:10514")),
+            ("LOGS.example.com:1", Some("logs.example.com:1")),
+            ("192.0.2.1:6514", Some("192.0.2.1:6514")),
+            ("[2001:db8::1]", Some("[2001:db8::1]:6514")),
+            ("[2001:db8::1]:601", Some("[2001:db8::1]:601")),
+            ("2001:db8::1", None),
+            ("logs.example.com:", None),
+            ("logs.example.com:0", None),
+            ("logs.example.com:65536", None),
+            (":6514", None),
+            ("syslog+tls://logs.example.com:6514", None),
+            ("logs.example.com:6514/x", None),
+            ("me@logs.example.com", None),
+            ("two words", None),
+        ] {
+            let found = host_and_port(text, 6514).map(|found| found.to_string());
+            assert_eq!(found.as_deref(), expected, "{text}");
         }
     }
 }

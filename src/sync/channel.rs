@@ -16,7 +16,7 @@ use super::{Courier, key_field};
 use crate::config::{
     ClientCertificate, Receiver, SinkConfig, Trust, read_document, read_private_key,
 };
-use crate::upstream::{Http, Identity};
+use crate::upstream::{Http, Identity, Tls};
 use crate::wording::chain;
 
 /// How long a connection may take.
@@ -27,6 +27,7 @@ pub(super) struct Channel<'a> {
     pub(super) sync: &'a Courier,
     pub(super) sink: &'a SinkConfig,
     client: Slot<Client>,
+    tls: Slot<Tls>,
 }
 
 impl<'a> Channel<'a> {
@@ -36,23 +37,36 @@ impl<'a> Channel<'a> {
             sync,
             sink,
             client: Slot::default(),
+            tls: Slot::default(),
         }
     }
 
     /// The HTTP client: the one that all share, unless a certificate is to be shown.
     pub(super) async fn client(&self, receiver: &Receiver) -> Result<Client, Delivery> {
         let (http, tasks) = (self.http()?, &self.sync.0.tasks);
-        let Some(certificate) = &receiver.certificate else {
+        if receiver.certificate.is_none() {
             let client = http.client_for(&receiver.url, CONNECT, tasks).await;
             return client.map_err(|error| Delivery::later(chain(&error)));
-        };
+        }
         let make = async |identity| http.client_as(identity, CONNECT, tasks).await;
-        self.kept(&self.client, certificate, make).await
+        self.kept(&self.client, receiver.certificate.as_ref(), make)
+            .await
+    }
+
+    /// TLS for what is no HTTP.
+    pub(super) async fn tls(
+        &self,
+        certificate: Option<&ClientCertificate>,
+    ) -> Result<Tls, Delivery> {
+        let (http, tasks) = (self.http()?, &self.sync.0.tasks);
+        let make = async |identity| http.tls(identity, tasks).await;
+        self.kept(&self.tls, certificate, make).await
     }
 
     /// Has everything made anew.
     pub(super) fn forget(&self) {
         self.client.set(None);
+        self.tls.set(None);
     }
 
     fn http(&self) -> Result<&Http, Delivery> {
@@ -64,26 +78,34 @@ impl<'a> Channel<'a> {
     async fn kept<T: Clone, E: Error + 'static>(
         &self,
         slot: &Slot<T>,
-        certificate: &ClientCertificate,
-        make: impl AsyncFnOnce(Identity) -> Result<T, E>,
+        certificate: Option<&ClientCertificate>,
+        make: impl AsyncFnOnce(Option<Identity>) -> Result<T, E>,
     ) -> Result<T, Delivery> {
-        let from = certificate.clone();
-        let files = self.sync.0.tasks.blocking(move || Files::read(&from)).await;
+        let from = certificate.cloned();
+        let read = move || from.as_ref().map(Files::read).transpose();
+        let files = self.sync.0.tasks.blocking(read).await;
         let files = files.map_err(Delivery::later)?;
-        let digest = files.digest();
+        let digest = files.as_ref().map(Files::digest);
         if let Some(made) = slot.made_with(digest) {
             return Ok(made);
         }
-        let key = match &files.key {
-            Some(key) => key.clone(),
-            None => self.key_of_keychain().await?,
+        let identity = match files {
+            Some(files) => Some(self.identity(files).await?),
+            None => None,
         };
-        let identity = Identity::from_pem(files.chain.as_bytes(), &key);
-        let identity = identity.map_err(|error| Delivery::later(chain(&error)))?;
         let fresh = make(identity).await;
         let fresh = fresh.map_err(|error| Delivery::later(chain(&error)))?;
         slot.set(Some((digest, fresh.clone())));
         Ok(fresh)
+    }
+
+    async fn identity(&self, files: Files) -> Result<Identity, Delivery> {
+        let key = match files.key {
+            Some(key) => key,
+            None => self.key_of_keychain().await?,
+        };
+        let identity = Identity::from_pem(files.chain.as_bytes(), &key);
+        identity.map_err(|error| Delivery::later(chain(&error)))
     }
 
     async fn key_of_keychain(&self) -> Result<Zeroizing<Vec<u8>>, Delivery> {
@@ -101,8 +123,8 @@ impl<'a> Channel<'a> {
     }
 }
 
-/// Something and what it was made with.
-struct Slot<T>(Mutex<Option<(blake3::Hash, T)>>);
+/// Something, and the certificate that it was made with.
+struct Slot<T>(Mutex<Option<(Option<blake3::Hash>, T)>>);
 
 impl<T> Default for Slot<T> {
     fn default() -> Self {
@@ -111,13 +133,13 @@ impl<T> Default for Slot<T> {
 }
 
 impl<T: Clone> Slot<T> {
-    fn made_with(&self, digest: blake3::Hash) -> Option<T> {
+    fn made_with(&self, digest: Option<blake3::Hash>) -> Option<T> {
         let slot = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let (_, made) = slot.as_ref().filter(|(of, _)| *of == digest)?;
         Some(made.clone())
     }
 
-    fn set(&self, made: Option<(blake3::Hash, T)>) {
+    fn set(&self, made: Option<(Option<blake3::Hash>, T)>) {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) = made;
     }
 }

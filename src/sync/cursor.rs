@@ -134,6 +134,7 @@ pub(super) fn made(json: &str) -> Option<Box<str>> {
 fn place(sink: &SinkConfig) -> Box<str> {
     match &sink.way {
         SinkWay::Otlp(receiver) | SinkWay::Splunk(receiver) => receiver.url.as_str().into(),
+        SinkWay::Syslog(syslog) => syslog.endpoint.to_string().into(),
         SinkWay::Directory(path) => path.display().to_string().into(),
     }
 }

@@ -8,7 +8,7 @@ use super::cursor::{Cursor, file};
 use super::delivery::Delivery;
 use super::http::{self, Dialect};
 use super::pace::Pace;
-use super::{Courier, directory, otlp, splunk};
+use super::{Courier, directory, otlp, splunk, syslog};
 use crate::audit::Event;
 use crate::audit::spool::{self, Batch, Most, SpoolError};
 use crate::clock::Timestamp;
@@ -253,7 +253,7 @@ impl<'a> Sender<'a> {
     fn usual(&self) -> Most {
         match self.sink.way {
             SinkWay::Directory(_) => SEGMENT,
-            SinkWay::Otlp(_) | SinkWay::Splunk(_) => REQUEST,
+            SinkWay::Otlp(_) | SinkWay::Splunk(_) | SinkWay::Syslog(_) => REQUEST,
         }
     }
 
@@ -274,6 +274,7 @@ impl<'a> Sender<'a> {
         match &self.sink.way {
             SinkWay::Otlp(receiver) => http::deliver(channel, receiver, &OTLP, batch).await,
             SinkWay::Splunk(receiver) => http::deliver(channel, receiver, &SPLUNK, batch).await,
+            SinkWay::Syslog(receiver) => syslog::deliver(channel, receiver, batch).await,
             SinkWay::Directory(place) => {
                 let (place, batch) = (place.clone(), batch.clone());
                 let write = move || directory::deliver(&place, &batch);

@@ -138,11 +138,11 @@ impl Http {
     /// When it cannot be set up.
     pub async fn client_as(
         &self,
-        identity: Identity,
+        identity: Option<Identity>,
         connect_timeout: Duration,
         tasks: &Tasks,
     ) -> Result<Client, ClientError> {
-        let tls = self.tls(Some(identity), tasks).await?;
+        let tls = self.tls(identity, tasks).await?;
         let secure = self.shared.secure(connect_timeout);
         Ok(secure.tls_backend_preconfigured(tls.for_http()).build()?)
     }

@@ -1,5 +1,5 @@
-//! TLS for receivers that ask for a certificate of this program: by the same library, provider of
-//! cryptography and authorities as the HTTP client's own.
+//! TLS for receivers that ask for a certificate of this program, or do not speak HTTP: by the same
+//! library, provider of cryptography and authorities as the HTTP client's own.
 
 use std::error::Error;
 use std::fmt;
@@ -107,7 +107,7 @@ pub struct TlsError(#[from] rustls::Error);
 
 /// Whom to trust, and what to show; clones share it.
 #[derive(Debug, Clone)]
-pub struct Tls(Arc<ClientConfig>);
+pub struct Tls(pub(super) Arc<ClientConfig>);
 
 impl Tls {
     /// The system's authorities and these. Reads files; for the pool of blocking work.
@@ -161,9 +161,10 @@ const UNWANTED: [AlertDescription; 7] = [
 pub fn plainly(error: &(dyn Error + 'static)) -> Option<String> {
     let error = cause(error)?;
     Some(match error {
-        rustls::Error::InvalidCertificate(CertificateError::UnknownIssuer) => {
-            "its certificate comes from nobody whom this system or `ca_file` trusts".to_owned()
-        }
+        // The second is what an authority of the same name looks like.
+        rustls::Error::InvalidCertificate(
+            CertificateError::UnknownIssuer | CertificateError::BadSignature,
+        ) => "its certificate comes from nobody whom this system or `ca_file` trusts".to_owned(),
         rustls::Error::InvalidCertificate(why) => {
             format!("its certificate is not accepted: {why}")
         }

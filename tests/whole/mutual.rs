@@ -6,19 +6,27 @@ use std::process::Stdio;
 
 use tokio::io::AsyncWriteExt as _;
 
-use crate::sync::{PKI, Scene};
+pub use crate::sync::PKI;
+use crate::sync::Scene;
 use crate::world::World;
 use crate::world::pki::Authority;
+
+/// A world where the authority `servers` knows a `server`, `clients` a `device`, and `others` a
+/// `stranger`.
+pub fn certified() -> World {
+    let world = World::new();
+    let pki = world.home().join(PKI);
+    Authority::new(&pki, "servers").certify("server", &["127.0.0.1"]);
+    Authority::new(&pki, "clients").certify("device", &["device"]);
+    Authority::new(&pki, "others").certify("stranger", &["stranger"]);
+    world
+}
 
 /// A collector that asks for a certificate of the authority `clients`, and a person whose sink is said
 /// by `sink`.
 async fn scene(sink: &str) -> Scene {
-    let world = World::new();
+    let world = certified();
     let pki = world.home().join(PKI);
-    let servers = Authority::new(&pki, "servers");
-    servers.certify("server", &["127.0.0.1"]);
-    Authority::new(&pki, "clients").certify("device", &[]);
-    Authority::new(&pki, "others").certify("stranger", &[]);
     let trust = format!(
         "[network]\nca_file = \"{}\"",
         pki.join("servers.pem").display()

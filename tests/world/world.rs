@@ -9,6 +9,8 @@ pub mod host;
 pub mod keychain;
 pub mod parts;
 pub mod pki;
+pub mod rsyslog;
+pub mod way;
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;

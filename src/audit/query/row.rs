@@ -80,6 +80,8 @@ pub struct Row<'a> {
     /// An address of the device.
     #[serde(borrow)]
     pub client_ip: Option<Cow<'a, str>>,
+    /// The process that started chaperone there.
+    pub host_pid: Option<u32>,
     /// The session that it belongs to.
     pub session: Option<u64>,
     /// The W3C trace.

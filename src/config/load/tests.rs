@@ -2,6 +2,7 @@ use std::fs;
 
 use super::*;
 use crate::config::error::Problem;
+use crate::config::{Receipt, SinkWay};
 
 /// The least that can be used.
 const LEAST: &str = r#"
@@ -277,4 +278,30 @@ fn a_client_certificate_lies_beside_the_file_and_is_for_https() {
         let problem = format!("chaperone.toml:{problem}");
         assert_eq!(sink(lines).problems(), [problem]);
     }
+}
+
+#[test]
+fn syslog_has_an_address_and_no_more_than_it_needs() {
+    let sink = |lines: &str| {
+        let sink = format!("[[audit.sink]]\nname = \"siem\"\nkind = \"syslog\"\n{lines}");
+        Desk::new().user(&format!("{LEAST}{sink}"))
+    };
+    let config = sink("address = \"logs.example.com\"\n").load().unwrap();
+    let way = &config.audit.sinks[0].way;
+    let SinkWay::Syslog(syslog) = way else {
+        panic!("{way:?}");
+    };
+    assert_eq!(way.kind(), "syslog");
+    assert_eq!(syslog.endpoint.to_string(), "logs.example.com:6514");
+    assert_eq!(syslog.receipt, Receipt::CloseNotify);
+    let desk = sink("url = \"https://logs.example.com\"\nreceipt = \"none\"\n");
+    assert_eq!(
+        desk.problems(),
+        [
+            "chaperone.toml:9:1: [audit.sink.siem] needs 'address'",
+            "chaperone.toml:12:1: unknown key 'url' in [audit.sink.siem]; known are name, kind, \
+             address, receipt, client_cert, client_key, timeout",
+            "chaperone.toml:13:11: this is one of \"close_notify\", \"eof\"",
+        ]
+    );
 }
