@@ -32,6 +32,7 @@ struct Named {
     denied: Patterns,
     /// `None` where the policy has no such list and so offers everything of this kind.
     allowed: Option<Patterns>,
+    read_only: Patterns,
 }
 
 /// Who can agree to the use of which tools.
@@ -123,6 +124,16 @@ impl Clause {
         }
     }
 
+    /// Whether the policy says of a tool that it changes nothing; it grants nothing by that.
+    pub(super) fn is_read_only(&self, what: Target<'_>) -> bool {
+        match what {
+            Target::Tool(tool) => self.tools.read_only.matches(tool.as_str()),
+            Target::Prompt(_) | Target::Resource(_) | Target::Server(_) | Target::Question(_) => {
+                false
+            }
+        }
+    }
+
     fn judge_tool(&self, tool: &str) -> Verdict<'_> {
         let mut approvals = self.approvals.iter();
         match approvals.find(|one| one.tools.matches(tool)) {
@@ -135,7 +146,10 @@ impl Clause {
 impl Named {
     fn new(lists: Option<&Lists>) -> Self {
         let Some(Lists {
-            allowed, denied, ..
+            allowed,
+            denied,
+            read_only,
+            ..
         }) = lists
         else {
             return Self::default();
@@ -143,6 +157,7 @@ impl Named {
         Self {
             denied: Patterns::new(denied),
             allowed: allowed.as_ref().map(|list| Patterns::new(&list.value)),
+            read_only: Patterns::new(read_only),
         }
     }
 

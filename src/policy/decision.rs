@@ -176,6 +176,7 @@ pub struct Permit {
     rule: Rule,
     policy_digest: Arc<str>,
     rate_limit: Option<RateLimit>,
+    read_only: bool,
 }
 
 impl Permit {
@@ -214,6 +215,13 @@ impl Permit {
     pub fn rate_limit(&self) -> Option<RateLimit> {
         self.rate_limit
     }
+
+    /// Whether it is for a tool that the policy names under `read_only`: one that changes nothing, so
+    /// that it may be called while records cannot leave.
+    #[must_use]
+    pub fn is_read_only(&self) -> bool {
+        self.read_only
+    }
 }
 
 /// Decides about one use.
@@ -228,7 +236,7 @@ impl Permit {
 /// 4. A tool under `denied` of `tools`, or outside an `allowed` that is there, is refused; so are
 ///    prompts by the lists of `prompts` and URIs (of templates, the templates) by those of
 ///    `resources`. What has no lists in the policy follows the rest of it alone, and so do the
-///    server's own settings.
+///    server's own settings. `read_only` of `tools` decides nothing here; the permit carries it.
 #[must_use]
 pub fn decide(
     policy: &Policy,
@@ -262,6 +270,7 @@ pub fn decide(
             rule: Rule::Allowed,
             policy_digest: Arc::clone(&policy.digest),
             rate_limit: clause.rate_limit,
+            read_only: clause.is_read_only(what),
         }),
         Verdict::Approval(approvers) => {
             let message = words::approval(&clause.name, server, what, approvers);

@@ -42,7 +42,13 @@ pub(super) struct Lists {
     pub(super) place: Place,
     pub(super) allowed: Option<Spanned<Vec<Spanned<Pattern>>>>,
     pub(super) denied: Vec<Spanned<Pattern>>,
+    /// Of tools alone: those that change nothing.
+    pub(super) read_only: Vec<Spanned<Pattern>>,
 }
+
+/// `tools` also says which of them change nothing; of prompts and resources the protocol says so.
+const OF_TOOLS: &[&str] = &["allowed", "denied", "read_only"];
+const OF_OTHERS: &[&str] = &["allowed", "denied"];
 
 /// One of `approval_required`.
 #[derive(Debug)]
@@ -153,9 +159,12 @@ fn entry(reader: &mut Reader<'_>, node: &Node, names: &mut Names) -> Option<Entr
     let scopes = scopes.and_then(|node| reader.list(node, "'scopes'", scope));
     let rate_limit = members.optional("rate_limit");
     let rate_limit = rate_limit.and_then(|node| rate(reader, node));
-    let tools = lists(reader, &members, "tools", "'tools'");
-    let prompts = lists(reader, &members, "prompts", "'prompts'");
-    let resources = lists(reader, &members, "resources", "'resources'");
+    let tools = members.optional("tools");
+    let tools = tools.and_then(|node| lists(reader, node, "'tools'", OF_TOOLS));
+    let prompts = members.optional("prompts");
+    let prompts = prompts.and_then(|node| lists(reader, node, "'prompts'", OF_OTHERS));
+    let resources = members.optional("resources");
+    let resources = resources.and_then(|node| lists(reader, node, "'resources'", OF_OTHERS));
     let approvals = members.optional("approval_required");
     let approvals = approvals.and_then(|node| reader.list(node, "'approval_required'", approval));
     let effect = members.optional("effect");
@@ -254,19 +263,21 @@ fn rate(reader: &mut Reader<'_>, node: &Node) -> Option<Spanned<u32>> {
 
 fn lists(
     reader: &mut Reader<'_>,
-    members: &Members<'_>,
-    key: &str,
+    node: &Node,
     what: &'static str,
+    known: &[&str],
 ) -> Option<Lists> {
-    let members = reader.members(members.optional(key)?, what, &["allowed", "denied"])?;
-    let allowed = members.optional("allowed");
-    let allowed = allowed.and_then(|node| patterns(reader, node, "allowed"));
-    let denied = members.optional("denied");
-    let denied = denied.and_then(|node| patterns(reader, node, "denied"));
+    let members = reader.members(node, what, known)?;
+    let mut list = |key| {
+        let node = members.optional(key);
+        node.and_then(|node| patterns(reader, node, key))
+    };
+    let (allowed, denied, read_only) = (list("allowed"), list("denied"), list("read_only"));
     Some(Lists {
         place: members.place,
         allowed,
         denied: denied.map(|list| list.value).unwrap_or_default(),
+        read_only: read_only.map(|list| list.value).unwrap_or_default(),
     })
 }
 

@@ -43,6 +43,8 @@ pub struct Explanation {
     pub approvers: Vec<Box<str>>,
     /// How often, where the answer is yes and the policy sets a rate.
     pub requests_per_minute: Option<u32>,
+    /// Whether, the answer being yes, it can be called while records cannot leave.
+    pub read_only: bool,
     /// Whether lists show the target.
     pub listed: bool,
     /// The digest of the document.
@@ -110,6 +112,7 @@ impl Policy {
             scope: None,
             approvers: Vec::new(),
             requests_per_minute: None,
+            read_only: false,
             listed: decision.is_listed(),
             policy_digest: self.digest().into(),
         };
@@ -119,6 +122,7 @@ impl Policy {
                 explanation.policy = Some(permit.policy().into());
                 explanation.rule = permit.rule();
                 explanation.requests_per_minute = permit.rate_limit().map(|rate| rate.per_minute);
+                explanation.read_only = permit.is_read_only();
             }
             Decision::NeedsApproval(_, approvers) => {
                 explanation.decision = Outcome::NeedsApproval;
@@ -237,10 +241,13 @@ impl Explanation {
             Some(policy) => write!(f, ": policy \"{policy}\", rule {}", self.rule)?,
             None => write!(f, ": rule {}", self.rule)?,
         }
-        match self.requests_per_minute {
-            Some(rate) => writeln!(f, ", at most {rate} times a minute"),
-            None => writeln!(f),
+        if let Some(rate) = self.requests_per_minute {
+            write!(f, ", at most {rate} times a minute")?;
         }
+        if self.read_only {
+            write!(f, ", also while records cannot leave (read_only)")?;
+        }
+        writeln!(f)
     }
 }
 

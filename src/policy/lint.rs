@@ -119,16 +119,39 @@ fn idle(entry: &Entry, found: &mut Problems) {
 fn lists(entry: &Entry, found: &mut Problems) {
     // An approval takes a tool out of both lists, and nothing else.
     list(entry.tools.as_ref(), "tool", &entry.approvals, found);
+    read_only(entry, found);
     list(entry.prompts.as_ref(), "prompt", &[], found);
     list(entry.resources.as_ref(), "resource", &[], found);
     let lists = [&entry.tools, &entry.prompts].into_iter().flatten();
     for Lists {
-        allowed, denied, ..
+        allowed,
+        denied,
+        read_only,
+        ..
     } in lists
     {
         let allowed = allowed.iter().flat_map(|list| &list.value);
         // Such signs are ordinary in URIs.
-        allowed.chain(denied).for_each(|name| foreign(name, found));
+        let names = allowed.chain(denied).chain(read_only);
+        names.for_each(|name| foreign(name, found));
+    }
+}
+
+/// Tools that are called harmless and are refused all the same: somebody may take the list for a grant.
+fn read_only(entry: &Entry, found: &mut Problems) {
+    let Some(lists) = &entry.tools else { return };
+    for tool in &lists.read_only {
+        let mut approvals = entry.approvals.iter();
+        let approved = approvals.any(|one| one.tool.value.meets(&tool.value));
+        let left_out = lists.allowed.as_ref().is_some_and(|allowed| {
+            let named = |one: &Spanned<Pattern>| one.value.meets(&tool.value);
+            !allowed.value.iter().any(named)
+        });
+        if !approved && (left_out || covered(&lists.denied, &tool.value)) {
+            let name = shown(&tool.value.to_string());
+            let message = format!("{name} is refused; 'read_only' grants nothing");
+            found.add(tool.place, message);
+        }
     }
 }
 
@@ -230,7 +253,7 @@ fn repeated(entry: &Entry, found: &mut Problems) {
     let named = [&entry.tools, &entry.prompts, &entry.resources];
     let named = named.into_iter().flatten().flat_map(|lists| {
         let allowed = lists.allowed.as_ref().map(|list| &list.value);
-        allowed.into_iter().chain([&lists.denied])
+        allowed.into_iter().chain([&lists.denied, &lists.read_only])
     });
     let lists = [&entry.servers, &entry.roles].into_iter().chain(named);
     for list in lists {

@@ -17,7 +17,7 @@ policies:
   roles: [analyst]
   scopes: [\"mcp:admin\"]
   rate_limit: {requests_per_minute: 5}
-  tools: {allowed: [read, risky], denied: [drop]}
+  tools: {allowed: [read, risky], denied: [drop], read_only: [read, risky, drop]}
   approval_required: [{tool: risky, approvers: [lead, dba]}]
 - name: rest
   servers: [\"*\"]
@@ -50,7 +50,7 @@ roles   analyst
   3. ours (line 9): matches and is final
   4. rest (line 16): not reached, an earlier policy matched
 
-Permitted: policy \"ours\", rule allowed, at most 5 times a minute
+Permitted: policy \"ours\", rule allowed, at most 5 times a minute, also while records cannot leave (read_only)
 ";
     assert_eq!(text, expected);
 }
@@ -111,6 +111,7 @@ fn a_script_reads_stable_keys() {
         "scope": null,
         "approvers": ["lead", "dba"],
         "requests_per_minute": null,
+        "read_only": false,
         "listed": true,
         "policy_digest": *load(DOCUMENT).digest(),
     });

@@ -61,6 +61,23 @@ fn allowed_tools_that_are_denied_are_named() {
 }
 
 #[test]
+fn harmless_tools_that_are_refused_are_named() {
+    check_one(
+        ", tools: {allowed: [a, \"get_*\"], denied: [get_secret],
+ read_only: [a, b, \"get*\", get_secret, get_x, \"c.*\", a, d]}, approval_required: [{tool: d, approvers: [l]}]",
+        &[
+            "5:17 \"b\" is refused; 'read_only' grants nothing",
+            "5:28 \"get_secret\" is refused; 'read_only' grants nothing",
+            "5:47 \"c.*\" is refused; 'read_only' grants nothing",
+            "5:47 \"c.*\" looks like a regular expression; the only patterns are '*' and 'prefix*'",
+            "5:54 \"a\" is in this list already",
+            "5:89 \"d\" needs an approval, but neither 'allowed' nor 'denied' names it; with an approval it can be used",
+        ],
+    );
+    check_one(", tools: {read_only: [a]}", &[]);
+}
+
+#[test]
 fn an_empty_allowed_is_named() {
     check_one(
         ", tools: {allowed: []}",

@@ -35,6 +35,23 @@ fn shipped_example_is_the_published_one_with_comments() {
 }
 
 #[test]
+fn tools_alone_are_called_harmless() {
+    check_problems(
+        &with(
+            "  tools: {read-only: [a], readonly: [b], read_only: [c, \"d*e\"]}
+  prompts: {read_only: [a]}
+",
+        ),
+        &[
+            "6:11 unknown key \"read-only\" in 'tools'; did you mean 'read_only'?",
+            "6:27 unknown key \"readonly\" in 'tools'; did you mean 'read_only'?",
+            "6:57 the pattern \"d*e\" is not understood: '*' stands alone or at the end",
+            "7:13 unknown key \"read_only\" in 'prompts'",
+        ],
+    );
+}
+
+#[test]
 fn documents_without_policies_do_not_load() {
     let empty = "the document is empty";
     let expected = format!("{empty}; a mapping of keys to values is expected");

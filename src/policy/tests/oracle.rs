@@ -17,6 +17,7 @@ struct Sheet {
     scopes: Vec<&'static str>,
     allowed: Option<Vec<&'static str>>,
     denied: Option<Vec<&'static str>>,
+    read_only: Vec<&'static str>,
     /// Allowed and denied, of prompts and of resources.
     others: [(Option<Vec<&'static str>>, Vec<&'static str>); 2],
     approvals: Vec<(&'static str, &'static str)>,
@@ -168,8 +169,11 @@ fn entry(nth: usize, sheet: &Sheet) -> String {
         format!("  roles: {:?}", sheet.roles),
         format!("  scopes: {:?}", sheet.scopes),
     ];
-    if sheet.allowed.is_some() || sheet.denied.is_some() {
+    if sheet.allowed.is_some() || sheet.denied.is_some() || !sheet.read_only.is_empty() {
         lines.push("  tools:".into());
+    }
+    if !sheet.read_only.is_empty() {
+        lines.push(format!("    read_only: {:?}", sheet.read_only));
     }
     lines.extend(
         sheet
@@ -224,18 +228,31 @@ fn sheet() -> impl Strategy<Value = Sheet> {
         prop_oneof![3 => Just(vec![]), 1 => vec(document_scopes, 1..3)],
         option::of(vec(pattern(), 0..4)),
         option::of(vec(pattern(), 0..3)),
+        vec(pattern(), 0..3),
         [others(), others()],
         prop_oneof![2 => Just(vec![]), 1 => vec((pattern(), pattern()), 1..3)],
         prop::bool::weighted(0.1),
         option::of(1_u32..100),
     )
         .prop_map(
-            |(servers, roles, scopes, allowed, denied, others, approvals, deny, rate)| Sheet {
+            |(
                 servers,
                 roles,
                 scopes,
                 allowed,
                 denied,
+                read_only,
+                others,
+                approvals,
+                deny,
+                rate,
+            )| Sheet {
+                servers,
+                roles,
+                scopes,
+                allowed,
+                denied,
+                read_only,
                 others,
                 approvals,
                 deny,
@@ -309,12 +326,14 @@ proptest! {
     }
 
     #[test]
-    fn a_permit_carries_the_rate_of_its_policy(sheets in sheets(), person in person()) {
-        for (_, _, decision) in all(&load(&written(&sheets)), &person) {
+    fn a_permit_carries_what_its_policy_says(sheets in sheets(), person in person()) {
+        for (_, what, decision) in all(&load(&written(&sheets)), &person) {
             if let Decision::Permit(permit) = decision {
                 let nth: usize = permit.policy()[1..].parse().unwrap();
                 let rate = permit.rate_limit().map(|rate| rate.per_minute);
                 prop_assert_eq!(rate, sheets[nth].rate);
+                let read_only = sheets[nth].read_only.iter().any(|one| fits(one, what));
+                prop_assert_eq!(permit.is_read_only(), read_only && !what.contains(':'));
             }
         }
     }
