@@ -93,6 +93,9 @@ impl App {
             http: http.as_ref().ok().cloned(),
             secrets,
             retention: settings.map_or(Duration::MAX, |config| config.audit.retention),
+            spool: settings
+                .map(|config| config.audit.spool)
+                .unwrap_or_default(),
             clock,
             tasks: tasks.clone(),
         });

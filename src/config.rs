@@ -217,10 +217,30 @@ pub struct AuditConfig {
     pub redact_keys: Vec<Box<str>>,
     /// How long records keep their content here after they have been sent.
     pub retention: Duration,
+    /// How much may wait to be sent.
+    pub spool: SpoolLimit,
     /// Where records are sent, the administrator's places first.
     pub sinks: Vec<SinkConfig>,
     /// Who is shown the log's heads.
     pub witnesses: Vec<WitnessConfig>,
+}
+
+/// How much may wait to be sent to any one sink before calls that change something are refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SpoolLimit {
+    /// Bytes of records (`spool_limit`).
+    pub bytes: u64,
+    /// The age of the oldest of them (`spool_age`).
+    pub age: Duration,
+}
+
+impl Default for SpoolLimit {
+    fn default() -> Self {
+        Self {
+            bytes: 1 << 30,
+            age: Duration::from_secs(30 * 24 * 3600),
+        }
+    }
 }
 
 /// What a committed record survives.

@@ -22,6 +22,7 @@ mod questions;
 mod rounds;
 mod route;
 mod rules;
+mod spool;
 pub mod status;
 mod tasks;
 mod telling;

@@ -3,13 +3,15 @@
 //! One process of the account sends, whichever holds the lock; a cursor moves only once the receiver
 //! has taken what came before it. So every record arrives, in order, at least once, and those that
 //! arrive twice have the same `id`. Whoever sends also gives a sign of life an hour, and takes the
-//! content out of old records that everybody has. Witnesses are shown the newest signed head, and the
-//! proof that it continues the one before.
+//! content out of old records that everybody has. Where too much waits, calls that may change something
+//! are refused. Witnesses are shown the newest signed head, and the proof that it continues the one
+//! before.
 
 mod channel;
 mod cursor;
 mod delivery;
 mod directory;
+mod gate;
 mod heartbeat;
 mod http;
 mod otlp;
@@ -26,14 +28,17 @@ use std::time::Duration;
 
 use crate::audit::Audit;
 use crate::clock::Clock;
-use crate::config::{SinkAuth, SinkConfig, SinkWay, WitnessConfig};
+use crate::config::{SinkAuth, SinkConfig, SinkWay, SpoolLimit, WitnessConfig};
 use crate::login::keychain::SecretStore;
 use crate::login::{Audience, Session};
 use crate::paths::Paths;
 use crate::stop::Tasks;
 use crate::upstream::Http;
 
+use gate::Gate;
+
 pub use cursor::Lag;
+pub use gate::{Overdue, Size};
 pub use retention::HoldError;
 pub use sender::{Ended, Progress};
 pub use witness::Sight;
@@ -56,6 +61,8 @@ pub struct Setup {
     pub secrets: Arc<dyn SecretStore>,
     /// How long records keep their content here after they have been sent.
     pub retention: Duration,
+    /// How much may wait.
+    pub spool: SpoolLimit,
     /// Time.
     pub clock: Arc<dyn Clock>,
     /// Who waits for what runs beside.
@@ -64,20 +71,23 @@ pub struct Setup {
 
 /// Whatever sends records; clones share it.
 #[derive(Clone)]
-pub struct Courier(Arc<Setup>);
+pub struct Courier(Arc<Setup>, Arc<Gate>);
 
 impl Courier {
     /// Puts the parts together; nothing is read or sent yet.
     #[must_use]
     pub fn new(setup: Setup) -> Self {
-        Self(Arc::new(setup))
+        let gate = Gate::new(setup.sinks.len());
+        Self(Arc::new(setup), Arc::new(gate))
     }
 
     /// How far each sink has come, from the disk alone.
     #[must_use]
     pub fn lags(&self) -> Vec<Lag> {
         let sinks = self.0.sinks.iter();
-        sinks.map(|sink| Lag::of(&self.0.paths, sink)).collect()
+        let now = self.0.clock.now();
+        let lag = |sink| Lag::of(&self.0.paths, sink).against(&self.0.spool, now);
+        sinks.map(lag).collect()
     }
 
     /// The sinks.

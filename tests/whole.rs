@@ -55,6 +55,10 @@ mod mutual;
 mod syslog;
 
 #[cfg(test)]
+#[path = "whole/spool.rs"]
+mod spool;
+
+#[cfg(test)]
 #[path = "whole/strange.rs"]
 mod strange;
 

@@ -182,6 +182,13 @@ pub enum RefusalReason {
     },
     /// Nobody is signed in.
     NotSignedIn,
+    /// More records wait to be sent than may, and the call may change something.
+    SpoolFull {
+        /// The policy that would let it through.
+        policy: Box<str>,
+        /// How much waits.
+        why: Box<str>,
+    },
     /// Something else, said in a sentence.
     Other(Box<str>),
 }

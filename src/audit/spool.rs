@@ -3,9 +3,13 @@
 //! Nothing is verified here: what the receiver gets are the bytes that were hashed, with the newest
 //! signed head beside them, so that it can.
 
+mod waiting;
+
 use std::path::Path;
 
 use rusqlite::params;
+
+pub use waiting::{Waiting, waiting};
 
 use super::reader::{ReadError, Reader};
 
@@ -116,7 +120,7 @@ mod tests {
     use super::*;
     use rusqlite::Connection;
 
-    fn log(bodies: &[(i64, &str)]) -> (tempfile::TempDir, std::path::PathBuf) {
+    pub fn log(bodies: &[(i64, &str)]) -> (tempfile::TempDir, std::path::PathBuf) {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("audit.db");
         let connection = Connection::open(&path).unwrap();

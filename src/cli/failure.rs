@@ -64,7 +64,7 @@ impl From<Fault> for Failure {
                 // The person at the terminal hears the reason whether it was listed or not.
                 return Self::new(exit::REFUSED, refused.refusal.message.clone());
             }
-            Fault::RateLimited { .. } => exit::REFUSED,
+            Fault::RateLimited { .. } | Fault::SpoolFull(_) => exit::REFUSED,
             Fault::NotSignedIn(_) => exit::NOT_SIGNED_IN,
             Fault::Unavailable(_) => exit::UNREACHABLE,
             Fault::BadParams(_) => exit::USAGE,

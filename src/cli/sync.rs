@@ -12,7 +12,7 @@ use super::failure::{Failure, exit};
 use crate::app::App;
 use crate::config::{ClientCertificate, Receiver, SinkAuth, SinkConfig, SinkWay};
 use crate::login::keychain::SecretStore as _;
-use crate::sync::{Courier, Ended, Lag, Progress, Sight, key_field, secret_field};
+use crate::sync::{Courier, Ended, Lag, Progress, Sight, Size, key_field, secret_field};
 use crate::upstream::check_key;
 use crate::wording::{chain, terminal_safe};
 
@@ -157,11 +157,19 @@ fn described(lag: &Lag) -> String {
     let mut text = format!("{name}  {}  {to}\n", lag.kind);
     // Writing to a string does not fail.
     let _written = write!(text, "  {} records sent", lag.sent);
+    let size = Size(lag.waiting_bytes);
     let _written = match (&lag.waiting_since, lag.waiting) {
         (_, 0) => write!(text, ", none waits"),
-        (Some(since), waiting) => write!(text, ", {waiting} wait since {since}"),
-        (None, waiting) => write!(text, ", {waiting} wait"),
+        (Some(since), waiting) => write!(text, ", {waiting} ({size}) wait since {since}"),
+        (None, waiting) => write!(text, ", {waiting} ({size}) wait"),
     };
+    if lag.over_limit {
+        let _written = write!(
+            text,
+            "\n  more than audit.spool_limit or audit.spool_age allow: until it has been sent, only tools \
+             that the policy names under read_only can be called"
+        );
+    }
     if let Some(problem) = &lag.problem {
         let _written = write!(text, "\n  {}", terminal_safe(problem));
     }

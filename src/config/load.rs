@@ -8,8 +8,8 @@ use super::error::ConfigError;
 use super::file::{Owners, Trust};
 use super::layers::Section;
 use super::{
-    AuditConfig, Config, Durability, NetworkConfig, Source, ToolsConfig, identity, servers, sinks,
-    values, witnesses,
+    AuditConfig, Config, Durability, NetworkConfig, Source, SpoolLimit, ToolsConfig, identity,
+    servers, sinks, values, witnesses,
 };
 use crate::bounds::LINE;
 use crate::paths::Paths;
@@ -21,6 +21,8 @@ const DURABILITY: [(&str, Durability); 2] = [
 /// What the published guides ask for on a device; upstream keeps records for years.
 const RETENTION: Duration = Duration::from_secs(90 * 24 * 3600);
 const LINE_LIMITS: (usize, usize) = (64 * 1024, 1024 * 1024 * 1024);
+/// The least is some twenty records, the most a tebibyte.
+const SPOOL_LIMITS: (u64, u64) = (16 << 10, 1 << 40);
 
 /// Reads the administrator's file and the user's.
 ///
@@ -163,6 +165,7 @@ fn audit(mut table: Section<'_>, report: &mut Report) -> AuditConfig {
     });
     let redact_keys = table.or("redact_keys", Vec::new(), report, values::texts);
     let retention = table.or("retention", RETENTION, report, values::days);
+    let spool = spool(&mut table, report);
     let sinks = sinks::read(table.values("sink"), report);
     let witnesses = witnesses::read(table.values("witness"), report);
     table.finish(report);
@@ -170,8 +173,20 @@ fn audit(mut table: Section<'_>, report: &mut Report) -> AuditConfig {
         durability,
         redact_keys,
         retention,
+        spool,
         sinks,
         witnesses,
+    }
+}
+
+fn spool(table: &mut Section<'_>, report: &mut Report) -> SpoolLimit {
+    let usual = SpoolLimit::default();
+    let (least, most) = SPOOL_LIMITS;
+    SpoolLimit {
+        bytes: table.or("spool_limit", usual.bytes, report, |value, report| {
+            values::size(value, report, least, most)
+        }),
+        age: table.or("spool_age", usual.age, report, values::days),
     }
 }
 

@@ -66,6 +66,12 @@ impl Shown for usize {
     }
 }
 
+impl Shown for u64 {
+    fn shown(&self) -> String {
+        self.to_string()
+    }
+}
+
 impl Shown for Duration {
     fn shown(&self) -> String {
         const DAY: u64 = 24 * 3600;

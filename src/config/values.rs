@@ -140,34 +140,33 @@ fn span(text: &str) -> Option<Duration> {
 }
 
 /// A size such as `16MiB`, or a number of bytes.
-pub(super) fn size(
-    value: Value<'_>,
-    report: &mut Report,
-    least: usize,
-    most: usize,
-) -> Option<usize> {
+pub(super) fn size<T>(value: Value<'_>, report: &mut Report, least: T, most: T) -> Option<T>
+where
+    T: TryFrom<i64> + TryFrom<u64> + PartialOrd + Copy + fmt::Display,
+{
     let DeValue::String(text) = value.get() else {
         return number(value, report, least, most);
     };
     let Some(size) = bytes(text) else {
         return value.refuse(report, "this is a size such as \"16MiB\" or \"512KiB\"");
     };
-    if size < least || size > most {
-        return value.refuse(
+    let size = T::try_from(size).ok();
+    match size.filter(|size| *size >= least && *size <= most) {
+        Some(size) => Some(size),
+        None => value.refuse(
             report,
             &format!("this must be from {least} to {most} bytes"),
-        );
+        ),
     }
-    Some(size)
 }
 
-fn bytes(text: &str) -> Option<usize> {
-    let (number, unit) = match (text.strip_suffix("MiB"), text.strip_suffix("KiB")) {
-        (Some(number), _) => (number, 1024 * 1024),
-        (None, Some(number)) => (number, 1024),
-        (None, None) => (text, 1),
-    };
-    number.parse::<usize>().ok()?.checked_mul(unit)
+fn bytes(text: &str) -> Option<u64> {
+    let units = [("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10)];
+    let mut units = units.into_iter();
+    let (number, unit) = units
+        .find_map(|(unit, bytes)| Some((text.strip_suffix(unit)?, bytes)))
+        .unwrap_or((text, 1));
+    number.parse::<u64>().ok()?.checked_mul(unit)
 }
 
 /// A file, relative to the file that names it.

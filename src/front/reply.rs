@@ -91,6 +91,7 @@ fn code(fault: &Fault) -> i32 {
         | Fault::RateLimited { .. }
         | Fault::NotSignedIn(_)
         | Fault::Unavailable(_)
+        | Fault::SpoolFull(_)
         | Fault::Unrecorded(_)
         | Fault::Withheld(_)
         | Fault::Upstream(_) => code::NOT_DONE,
@@ -114,6 +115,7 @@ fn more(fault: &Fault) -> Option<Value> {
         | Fault::RateLimited { .. }
         | Fault::NotSignedIn(_)
         | Fault::Unavailable(_)
+        | Fault::SpoolFull(_)
         | Fault::Unrecorded(_)
         | Fault::Withheld(_)
         | Fault::Upstream(_) => None,

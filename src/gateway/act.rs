@@ -214,13 +214,14 @@ impl Gateway {
         Err(Fault::Refused(refused(act, refusal, listed)))
     }
 
-    /// How often, and on record before anything leaves.
+    /// Whether records leave in time, how often, and on record before anything leaves.
     pub(super) async fn admit<'a>(
         &self,
         act: Act<'a>,
         permit: Permit,
         grant: &Grant,
     ) -> Result<Admission<'a>, Fault> {
+        self.hold_back(&act, &permit, grant).await?;
         let call = Call {
             request_id: act.request_id.clone(),
             trace: act.trace.clone(),

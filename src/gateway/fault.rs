@@ -33,6 +33,8 @@ pub enum Fault {
     NotSignedIn(Box<str>),
     /// The server gave no usable answer; the text says which, why, and what to do.
     Unavailable(Box<str>),
+    /// Too much waits to be sent for anything to be changed; the text says what, and what to do.
+    SpoolFull(Box<str>),
     /// The record cannot be written, so nothing was sent.
     Unrecorded(Box<str>),
     /// The call ran, but its outcome could not be recorded.
@@ -89,6 +91,7 @@ impl Fault {
             ),
             Self::NotSignedIn(text)
             | Self::Unavailable(text)
+            | Self::SpoolFull(text)
             | Self::Unrecorded(text)
             | Self::Withheld(text) => text.clone().into(),
             Self::Upstream(error) => format!("The server answered with an error: {}", error.get()),
@@ -108,6 +111,7 @@ impl Fault {
             | Self::Incapable(_)
             | Self::Refused(_)
             | Self::RateLimited { .. }
+            | Self::SpoolFull(_)
             | Self::Unrecorded(_)
             | Self::Withheld(_)
             | Self::Upstream(_)) => other,

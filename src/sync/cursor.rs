@@ -5,18 +5,13 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use crate::audit::spool::{self, Most};
+use crate::audit::spool;
 use crate::clock::Timestamp;
-use crate::config::{SinkConfig, SinkWay};
+use crate::config::{SinkConfig, SinkWay, SpoolLimit};
 use crate::paths::{self, Paths};
 
 /// Grows when the file's shape changes; a file of another version counts as none.
 const VERSION: u32 = 1;
-/// For a look at the first record that waits.
-const ONE: Most = Most {
-    records: 1,
-    bytes: 1,
-};
 
 /// How far a sink has come with one log.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -78,12 +73,16 @@ pub struct Lag {
     pub sent: u64,
     /// How many wait.
     pub waiting: u64,
+    /// About how many bytes of them.
+    pub waiting_bytes: u64,
     /// When the first of them was made.
     pub waiting_since: Option<Box<str>>,
     /// When the receiver last took something.
     pub taken: Option<Box<str>>,
     /// Why it takes nothing now.
     pub problem: Option<Box<str>>,
+    /// Whether more waits than may, or for longer.
+    pub over_limit: bool,
 }
 
 impl Lag {
@@ -92,30 +91,43 @@ impl Lag {
         let cursor = Cursor::load(&file(paths, sink));
         let log = paths.audit_db();
         let from = cursor.as_ref().map_or(0, |cursor| cursor.next);
-        let batch = spool::next(&log, from, ONE).ok();
-        let batch = match (&cursor, batch) {
+        let found = spool::waiting(&log, from).ok();
+        let found = match (&cursor, found) {
             // Another log than the one it speaks of.
-            (Some(cursor), Some(batch)) if cursor.log_id != batch.log_id => {
-                spool::next(&log, 0, ONE).ok()
+            (Some(cursor), Some(found)) if cursor.log_id != found.log_id => {
+                spool::waiting(&log, 0).ok()
             }
-            (_, batch) => batch,
+            (_, found) => found,
         };
         let cursor = cursor.filter(|cursor| {
-            let same = |batch: &spool::Batch| batch.log_id == cursor.log_id;
-            batch.as_ref().is_none_or(same)
+            let same = |found: &spool::Waiting| found.log_id == cursor.log_id;
+            found.as_ref().is_none_or(same)
         });
         let sent = cursor.as_ref().map_or(0, |cursor| cursor.next);
-        let size = batch.as_ref().map_or(0, |batch| batch.size);
-        let first = batch.as_ref().and_then(|batch| batch.records.first());
+        let size = found.as_ref().map_or(0, |found| found.size);
+        let first = found.as_ref().and_then(|found| found.first.as_deref());
         Self {
             sink: sink.name.as_str().into(),
             kind: sink.way.kind(),
             to: place(sink),
             sent,
             waiting: size.saturating_sub(sent),
-            waiting_since: first.and_then(|record| made(&record.json)),
+            waiting_bytes: found.as_ref().map_or(0, |found| found.bytes),
+            waiting_since: first.and_then(made),
             taken: cursor.as_ref().and_then(|cursor| cursor.taken.clone()),
             problem: cursor.and_then(|cursor| cursor.problem),
+            over_limit: false,
+        }
+    }
+
+    /// Says whether that is too much.
+    pub(super) fn against(self, limit: &SpoolLimit, now: Timestamp) -> Self {
+        let since = self.waiting_since.as_deref();
+        let since = since.and_then(|since| Timestamp::parse(since).ok());
+        let is_old = since.is_some_and(|since| now.since(since) > limit.age);
+        Self {
+            over_limit: self.waiting_bytes > limit.bytes || is_old,
+            ..self
         }
     }
 }

@@ -20,6 +20,10 @@ struct Scene {
 
 impl Scene {
     async fn new() -> Self {
+        Self::with(SpoolLimit::default()).await
+    }
+
+    async fn with(spool: SpoolLimit) -> Self {
         let desk = Desk::new();
         let settings = desk.settings(Process);
         let (clock, secrets) = (Arc::clone(&settings.clock), Arc::clone(&settings.secrets));
@@ -57,6 +61,7 @@ impl Scene {
             http: None,
             secrets,
             retention: 90 * DAY,
+            spool,
             clock,
             tasks,
         });
@@ -179,4 +184,68 @@ async fn five_hours_without_a_receiver_lose_nothing() {
     });
     let size = u64::try_from(log.records.len()).unwrap();
     assert_eq!(numbers.collect::<Vec<_>>(), (0..size).collect::<Vec<_>>());
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_has_waited_too_long_holds_calls_back_until_it_is_sent() {
+    let scene = Scene::new().await;
+    let second = Duration::from_secs(1);
+    assert_eq!(scene.courier.overdue().await, None);
+    scene.desk.clock().advance(31 * DAY);
+    // What was seen is believed for a while; then it is looked again, as long as calls come.
+    assert_eq!(scene.courier.overdue().await, None);
+    let mut calls = 0;
+    let overdue = loop {
+        if let Some(overdue) = scene.courier.overdue().await {
+            break overdue;
+        }
+        calls += 1;
+        assert!(calls < 15);
+        tokio::time::sleep(second).await;
+    };
+    assert!(calls > 5, "{calls}");
+    assert_eq!((&*overdue.sink, overdue.records), ("archive", 602));
+    let text = overdue.to_string();
+    assert!(text.starts_with("602 records ("), "{text}");
+    assert!(
+        text.contains("wait for the sink \"archive\" since 20"),
+        "{text}"
+    );
+    assert!(text.ends_with("1 GiB and 30 days are the most"), "{text}");
+    assert!(scene.courier.lags()[0].over_limit);
+    scene.send().await;
+    assert_eq!(scene.courier.overdue().await, None);
+    assert!(!scene.courier.lags()[0].over_limit);
+    // After a pause the first call waits for a look.
+    scene
+        .courier
+        .0
+        .audit
+        .record(Event::Heartbeat)
+        .await
+        .unwrap();
+    scene.desk.clock().advance(31 * DAY);
+    tokio::time::sleep(30 * second).await;
+    let overdue = scene.courier.overdue().await.unwrap();
+    assert_eq!(overdue.records, 1);
+}
+
+#[tokio::test]
+async fn what_is_too_much_holds_calls_back_whatever_its_age() {
+    let limit = SpoolLimit {
+        bytes: 100_000,
+        ..SpoolLimit::default()
+    };
+    let scene = Scene::with(limit).await;
+    let overdue = scene.courier.overdue().await.unwrap();
+    let exact = "SELECT sum(length(body)) FROM record";
+    let connection = scene.desk.connection();
+    let exact: i64 = connection.query_row(exact, [], |row| row.get(0)).unwrap();
+    let exact = exact.unsigned_abs();
+    assert!(
+        overdue.bytes.abs_diff(exact) < exact / 20,
+        "{overdue:?} {exact}"
+    );
+    scene.send().await;
+    assert_eq!(scene.courier.overdue().await, None);
 }

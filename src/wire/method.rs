@@ -69,6 +69,19 @@ pub fn is_of_tasks(asked: &str) -> bool {
     matches!(asked, TASKS_GET | TASKS_UPDATE | TASKS_CANCEL)
 }
 
+/// Whether a request of a host changes nothing at the server, or belongs to what was begun before.
+#[must_use]
+pub fn changes_nothing(asked: &str) -> bool {
+    let reads = [
+        RESOURCES_READ,
+        SUBSCRIBE,
+        UNSUBSCRIBE,
+        PROMPTS_GET,
+        COMPLETE,
+    ];
+    reads.contains(&asked) || asked == SET_LEVEL || is_of_tasks(asked)
+}
+
 /// What servers ask of clients, with the capability that it takes.
 pub const OF_SERVERS: [(&str, &str); 3] = [
     (ELICIT, "elicitation"),

@@ -97,6 +97,18 @@ impl Scene {
         text.lines().map(str::to_owned).collect()
     }
 
+    /// The collector dies.
+    pub async fn close(&mut self) {
+        self.world.stop("collector").await;
+    }
+
+    /// The collector is back, where it was.
+    pub async fn open(&mut self) {
+        let port = self.url.replace("http://127.0.0.1:", "");
+        let port = port.replace("/v1/logs", "");
+        start(&mut self.world, &self.provider, Some(&port)).await;
+    }
+
     pub async fn call(&self) {
         let start = ["call", "only__start", "{}"];
         assert_eq!(self.world.run(&start).await.status.code(), Some(0));
@@ -133,7 +145,7 @@ fn texts(seen: &[Value]) -> Vec<String> {
     seen.iter().filter_map(text).collect()
 }
 
-const PLAIN: &str = "kind = \"otlp\"\nurl = \"URL\"\nauth = \"none\"\ntimeout = \"2s\"";
+pub const PLAIN: &str = "kind = \"otlp\"\nurl = \"URL\"\nauth = \"none\"\ntimeout = \"2s\"";
 
 #[tokio::test]
 async fn everything_arrives_in_order_through_all_that_a_receiver_does() {
@@ -205,10 +217,6 @@ async fn a_record_that_is_refused_is_passed_over_and_that_is_on_record() {
 #[tokio::test]
 async fn a_running_host_sends_by_itself_and_survives_the_death_of_either_side() {
     let mut scene = Scene::of(PLAIN).await;
-    let port = scene
-        .url
-        .replace("http://127.0.0.1:", "")
-        .replace("/v1/logs", "");
     for round in 0..3 {
         let mut host = scene.world.host();
         host.initialize("2025-11-25").await;
@@ -219,9 +227,8 @@ async fn a_running_host_sends_by_itself_and_survives_the_death_of_either_side() 
         host.call("only__start", json!({})).await;
         host.kill().await;
         if round == 1 {
-            scene.world.stop("collector").await;
-            let provider = &scene.provider;
-            start(&mut scene.world, provider, Some(&port)).await;
+            scene.close().await;
+            scene.open().await;
         }
     }
     // Another process is not kept waiting by those that are gone.

@@ -200,6 +200,32 @@ fn the_administrators_servers_cannot_be_redirected_and_may_be_the_only_ones() {
 }
 
 #[test]
+fn what_may_wait_is_the_administrators_to_say() {
+    let desk = Desk::new().user(LEAST);
+    assert_eq!(desk.load().unwrap().audit.spool, SpoolLimit::default());
+    let user = format!("{LEAST}\n[audit]\nspool_limit = \"2GiB\"\nspool_age = \"60d\"\n");
+    let spool = Desk::new().user(&user).load().unwrap().audit.spool;
+    let days = |days: u64| Duration::from_secs(days * 24 * 3600);
+    assert_eq!((spool.bytes, spool.age), (2 << 30, days(60)));
+    let managed = "[audit]\nspool_limit = \"64KiB\"\n";
+    let desk = Desk::new().user(&user).managed(managed);
+    let spool = desk.load().unwrap().audit.spool;
+    assert_eq!((spool.bytes, spool.age), (64 << 10, days(60)));
+    for bad in [
+        "spool_limit = \"1KiB\"",
+        "spool_limit = \"2000GiB\"",
+        "spool_limit = \"99999999999GiB\"",
+        "spool_limit = \"much\"",
+        "spool_limit = -1",
+        "spool_age = \"0d\"",
+        "spool_age = \"12h\"",
+    ] {
+        let desk = Desk::new().user(&format!("{LEAST}\n[audit]\n{bad}\n"));
+        assert_eq!(desk.problems().len(), 1, "{bad}");
+    }
+}
+
+#[test]
 fn keys_of_the_administrator_do_not_count_in_the_users_file() {
     let desk = Desk::new().user(&format!(
         "allow_user_servers = true\ndata_dir = \"/x\"\n{LEAST}"

@@ -125,6 +125,13 @@ impl Display for AuditReport {
             None => writeln!(f)?,
         }
         self.sinks.iter().try_for_each(|lag| sent(f, lag))?;
+        if self.sinks.iter().any(|lag| lag.over_limit) {
+            writeln!(
+                f,
+                "  more waits than audit.spool_limit or audit.spool_age allow: until it has been sent, only \
+                 tools that the policy names under read_only can be called"
+            )?;
+        }
         self.witnesses
             .iter()
             .try_for_each(|sight| cosigned(f, sight))
