@@ -7,7 +7,7 @@ mod waiting;
 
 use std::path::Path;
 
-use rusqlite::params;
+use rusqlite::{Connection, OptionalExtension as _, params};
 
 pub use waiting::{Waiting, waiting};
 
@@ -20,6 +20,8 @@ pub struct Batch {
     pub log_id: Box<str>,
     /// How many records the log has.
     pub size: u64,
+    /// The number of the first record that was looked for.
+    pub from: u64,
     /// The newest signed head (C2SP checkpoint), of the whole log.
     pub head: Option<Box<str>>,
     /// The records, without a gap.
@@ -63,13 +65,15 @@ impl From<rusqlite::Error> for SpoolError {
     }
 }
 
-/// Takes the records from number `from` on.
+/// Takes the records from number `from` on; without one, from the beginning, which is behind whatever
+/// has lost its content because everybody had it then.
 ///
 /// # Errors
 /// When there is no log that can be read, or a record is missing.
-pub fn next(log: &Path, from: u64, most: Most) -> Result<Batch, SpoolError> {
+pub fn next(log: &Path, from: Option<u64>, most: Most) -> Result<Batch, SpoolError> {
     let reader = Reader::open_live(log)?;
     let connection = reader.connection();
+    let from = from.map_or_else(|| beginning(connection), Ok)?;
     let log_id: String = connection.query_row("SELECT log_id FROM log", [], |row| row.get(0))?;
     let note = "SELECT note FROM head WHERE note IS NOT NULL";
     let head = connection.query_row(note, [], |row| row.get::<_, String>(0));
@@ -79,10 +83,36 @@ pub fn next(log: &Path, from: u64, most: Most) -> Result<Batch, SpoolError> {
     Ok(Batch {
         log_id: log_id.into(),
         size: u64::try_from(size).unwrap_or(0),
+        from,
         head: head.ok().map(Into::into),
         records,
         is_full,
     })
+}
+
+/// The first record for whoever has none. Pruning goes on from the second record without a gap, so the
+/// end of what is pruned is found by halves; the first record keeps its content, and stays here.
+fn beginning(connection: &Connection) -> rusqlite::Result<u64> {
+    let mut body = connection.prepare("SELECT body IS NULL FROM record WHERE seq = ?1")?;
+    let mut is_pruned = |seq: i64| {
+        let pruned = body.query_row([seq], |row| row.get(0)).optional();
+        pruned.map(|pruned| pruned.unwrap_or(false))
+    };
+    if !is_pruned(1)? {
+        return Ok(0);
+    }
+    let last = "SELECT coalesce(max(seq), 0) FROM record";
+    let last: i64 = connection.query_row(last, [], |row| row.get(0))?;
+    let (mut pruned, mut kept) = (1, last + 1);
+    while kept - pruned > 1 {
+        let middle = pruned + (kept - pruned) / 2;
+        if is_pruned(middle)? {
+            pruned = middle;
+        } else {
+            kept = middle;
+        }
+    }
+    Ok(kept.unsigned_abs())
 }
 
 fn take(reader: &Reader, from: u64, most: Most) -> Result<(Vec<Spooled>, bool), SpoolError> {
@@ -153,11 +183,11 @@ mod tests {
     #[test]
     fn records_come_in_order_and_as_many_as_fit() {
         let (_directory, path) = log(&[(0, "{}"), (1, "{\"b\":1}"), (2, "{}")]);
-        let all = next(&path, 0, MOST).unwrap();
+        let all = next(&path, Some(0), MOST).unwrap();
         assert_eq!((&*all.log_id, all.size, all.is_full), ("a-log", 3, false));
         assert_eq!(all.records.len(), 3);
         let numbers = |from, most| -> (Vec<u64>, bool) {
-            let batch = next(&path, from, most).unwrap();
+            let batch = next(&path, Some(from), most).unwrap();
             let seqs = batch.records.iter().map(|record| record.seq);
             (seqs.collect(), batch.is_full)
         };
@@ -169,10 +199,38 @@ mod tests {
     }
 
     #[test]
+    fn whoever_has_nothing_begins_behind_what_was_pruned() {
+        for pruned in 0..8_i64 {
+            let bodies: Vec<(i64, &str)> = (0..9).map(|seq| (seq, "{}")).collect();
+            let (_directory, path) = log(&bodies);
+            let connection = Connection::open(&path).unwrap();
+            let sql = "UPDATE record SET body = NULL WHERE seq BETWEEN 1 AND ?1";
+            connection.execute(sql, [pruned]).unwrap();
+            let begin = if pruned == 0 {
+                0
+            } else {
+                pruned.unsigned_abs() + 1
+            };
+            let batch = next(&path, None, MOST).unwrap();
+            assert_eq!(
+                (batch.from, batch.records.first().map(|one| one.seq)),
+                (begin, Some(begin))
+            );
+            assert_eq!(waiting(&path, None).unwrap().from, begin);
+        }
+    }
+
+    #[test]
     fn a_missing_record_is_not_passed_over() {
         let (_directory, path) = log(&[(0, "{}"), (2, "{}")]);
-        assert!(matches!(next(&path, 0, MOST), Err(SpoolError::Gap(1))));
-        assert!(matches!(next(&path, 1, MOST), Err(SpoolError::Gap(1))));
+        assert!(matches!(
+            next(&path, Some(0), MOST),
+            Err(SpoolError::Gap(1))
+        ));
+        assert!(matches!(
+            next(&path, Some(1), MOST),
+            Err(SpoolError::Gap(1))
+        ));
         let connection = Connection::open(&path).unwrap();
         connection
             .execute(
@@ -180,6 +238,9 @@ mod tests {
                 [],
             )
             .unwrap();
-        assert!(matches!(next(&path, 0, MOST), Err(SpoolError::Gap(1))));
+        assert!(matches!(
+            next(&path, Some(0), MOST),
+            Err(SpoolError::Gap(1))
+        ));
     }
 }

@@ -30,11 +30,11 @@ pub(super) struct Cursor {
 
 impl Cursor {
     /// The beginning of a log.
-    pub(super) fn start(log_id: &str) -> Self {
+    pub(super) fn start(log_id: &str, next: u64) -> Self {
         Self {
             version: VERSION,
             log_id: log_id.into(),
-            next: 0,
+            next,
             taken: None,
             problem: None,
         }
@@ -90,12 +90,12 @@ impl Lag {
     pub(super) fn of(paths: &Paths, sink: &SinkConfig) -> Self {
         let cursor = Cursor::load(&file(paths, sink));
         let log = paths.audit_db();
-        let from = cursor.as_ref().map_or(0, |cursor| cursor.next);
+        let from = cursor.as_ref().map(|cursor| cursor.next);
         let found = spool::waiting(&log, from).ok();
         let found = match (&cursor, found) {
             // Another log than the one it speaks of.
             (Some(cursor), Some(found)) if cursor.log_id != found.log_id => {
-                spool::waiting(&log, 0).ok()
+                spool::waiting(&log, None).ok()
             }
             (_, found) => found,
         };
@@ -104,14 +104,16 @@ impl Lag {
             found.as_ref().is_none_or(same)
         });
         let sent = cursor.as_ref().map_or(0, |cursor| cursor.next);
-        let size = found.as_ref().map_or(0, |found| found.size);
+        let (from, size) = found
+            .as_ref()
+            .map_or((0, 0), |found| (found.from, found.size));
         let first = found.as_ref().and_then(|found| found.first.as_deref());
         Self {
             sink: sink.name.as_str().into(),
             kind: sink.way.kind(),
             to: place(sink),
             sent,
-            waiting: size.saturating_sub(sent),
+            waiting: size.saturating_sub(from),
             waiting_bytes: found.as_ref().map_or(0, |found| found.bytes),
             waiting_since: first.and_then(made),
             taken: cursor.as_ref().and_then(|cursor| cursor.taken.clone()),

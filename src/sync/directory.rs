@@ -69,6 +69,7 @@ mod tests {
         let batch = Batch {
             log_id: "log".into(),
             size: 9,
+            from: 7,
             head: Some("note\n".into()),
             records: [7, 8]
                 .map(|seq| Spooled {
@@ -101,6 +102,7 @@ mod tests {
         let batch = Batch {
             log_id: "log".into(),
             size: 1,
+            from: 0,
             head: None,
             records: vec![record],
             is_full: false,

@@ -214,7 +214,7 @@ impl<'a> Sender<'a> {
     /// The next records and where they begin; nothing, if none wait.
     async fn next(&mut self) -> Result<Option<(Batch, Cursor)>, String> {
         let cursor = Cursor::load(&self.file);
-        let from = cursor.as_ref().map_or(0, |cursor| cursor.next);
+        let from = cursor.as_ref().map(|cursor| cursor.next);
         let batch = match self.read(from).await {
             // Nobody has written anything yet.
             Err(SpoolError::Read(crate::audit::reader::ReadError::Open { .. })) => return Ok(None),
@@ -223,13 +223,13 @@ impl<'a> Sender<'a> {
         let (batch, cursor) = match cursor.filter(|cursor| cursor.log_id == batch.log_id) {
             Some(cursor) => (batch, cursor),
             // A new log is sent from its beginning.
-            None if from == 0 => {
-                let cursor = Cursor::start(&batch.log_id);
+            None if from.is_none() => {
+                let cursor = Cursor::start(&batch.log_id, batch.from);
                 (batch, cursor)
             }
             None => {
-                let batch = self.read(0).await.map_err(|error| chain(&error))?;
-                let cursor = Cursor::start(&batch.log_id);
+                let batch = self.read(None).await.map_err(|error| chain(&error))?;
+                let cursor = Cursor::start(&batch.log_id, batch.from);
                 (batch, cursor)
             }
         };
@@ -243,7 +243,7 @@ impl<'a> Sender<'a> {
         Ok((!batch.records.is_empty()).then_some((batch, cursor)))
     }
 
-    async fn read(&self, from: u64) -> Result<Batch, SpoolError> {
+    async fn read(&self, from: Option<u64>) -> Result<Batch, SpoolError> {
         let (log, mut most) = (self.sync.log(), self.usual());
         most.records = most.records.min(self.most).max(1);
         let read = move || spool::next(&log, from, most);
@@ -287,7 +287,7 @@ impl<'a> Sender<'a> {
     /// it is the receiver that is wrong. That it was passed over is on record.
     async fn quarantine(&self, mut cursor: Cursor, why: String) -> Step {
         let bad = cursor.next;
-        let neighbour = match self.read(bad + 1).await {
+        let neighbour = match self.read(Some(bad + 1)).await {
             Ok(batch) if !batch.records.is_empty() => batch,
             Ok(_) | Err(_) => return self.failed(cursor, why, None),
         };

@@ -99,6 +99,7 @@ mod tests {
         let batch = Batch {
             log_id: "log".into(),
             size: 2,
+            from: 0,
             head: Some("note".into()),
             records: vec![record(0), record(1)],
             is_full: false,

@@ -100,6 +100,12 @@ async fn what_is_old_and_has_been_sent_is_pruned_unless_it_is_held() {
     scene.send().await;
     let lag = &scene.courier.lags()[0];
     assert_eq!((lag.waiting, lag.problem.as_deref()), (0, None));
+    // A sink that comes later gets what is left.
+    std::fs::remove_file(scene.desk.paths().sync_dir().join("archive.json")).unwrap();
+    let left = scene.courier.lags()[0].waiting;
+    assert!((1..100).contains(&left), "{left}");
+    scene.send().await;
+    assert_eq!(scene.courier.lags()[0].waiting, 0);
 }
 
 #[tokio::test]

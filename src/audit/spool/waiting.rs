@@ -19,22 +19,25 @@ pub struct Waiting {
     pub log_id: Box<str>,
     /// How many records the log has.
     pub size: u64,
+    /// The number of the first record that was looked for.
+    pub from: u64,
     /// The first that waits: the JSON object that was hashed.
     pub first: Option<Box<str>>,
     /// How many bytes wait; of more than 512 records an estimate, the same for everybody who looks.
     pub bytes: u64,
 }
 
-/// Looks at what waits from number `from` on, which takes as long for a million records as for a
+/// Looks at what waits from number `from` on (without one, for whoever has nothing yet), which takes as long for a million records as for a
 /// thousand.
 ///
 /// # Errors
 /// When there is no log that can be read.
-pub fn waiting(log: &Path, from: u64) -> Result<Waiting, ReadError> {
+pub fn waiting(log: &Path, from: Option<u64>) -> Result<Waiting, ReadError> {
     let reader = Reader::open_live(log)?;
     let connection = reader.connection();
     // One state of the log, whoever writes meanwhile.
     let transaction = connection.unchecked_transaction()?;
+    let from = from.map_or_else(|| super::beginning(connection), Ok)?;
     let log_id: String = transaction.query_row("SELECT log_id FROM log", [], |row| row.get(0))?;
     let size = "SELECT coalesce(max(seq) + 1, 0) FROM record";
     let size: i64 = transaction.query_row(size, [], |row| row.get(0))?;
@@ -47,6 +50,7 @@ pub fn waiting(log: &Path, from: u64) -> Result<Waiting, ReadError> {
     Ok(Waiting {
         log_id: log_id.into(),
         size,
+        from,
         first: first.map(Into::into),
         bytes: bytes(&reader, from, size)?,
     })
@@ -94,7 +98,7 @@ mod tests {
         let given: Vec<(i64, &str)> = bodies.iter().map(|(seq, body)| (*seq, &**body)).collect();
         let (_directory, path) = log(&given);
         let from = 3;
-        let found = waiting(&path, from).unwrap();
+        let found = waiting(&path, Some(from)).unwrap();
         assert_eq!(found.size, u64::try_from(count).unwrap());
         assert_eq!(found.first.as_deref(), Some(&*bodies[3].1));
         let exact = bodies[3..]
@@ -122,9 +126,9 @@ mod tests {
     fn nothing_waits_behind_the_end() {
         let (_directory, path) = log(&[(0, "{}"), (1, "{\"b\":1}")]);
         for from in [2, 3, u64::MAX] {
-            let found = waiting(&path, from).unwrap();
+            let found = waiting(&path, Some(from)).unwrap();
             assert_eq!((found.bytes, found.first, found.size), (0, None, 2));
         }
-        assert!(waiting(&path.join("none"), 0).is_err());
+        assert!(waiting(&path.join("none"), None).is_err());
     }
 }

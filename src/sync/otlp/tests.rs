@@ -4,6 +4,7 @@ fn batch(records: &[&str], head: Option<&str>) -> Batch {
     Batch {
         log_id: "a-log".into(),
         size: 9,
+        from: 0,
         head: head.map(Into::into),
         records: records
             .iter()

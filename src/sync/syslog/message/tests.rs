@@ -10,6 +10,7 @@ fn batch(records: &[&str], head: Option<&str>) -> Batch {
     Batch {
         log_id: "a-log".into(),
         size: 9,
+        from: 7,
         head: head.map(Into::into),
         records: records.collect(),
         is_full: false,
