@@ -37,6 +37,7 @@ pub mod query;
 mod queue;
 pub mod reader;
 pub mod redact;
+mod reserve;
 mod rotation;
 pub mod schema;
 mod scribe;
@@ -141,6 +142,12 @@ pub enum AdmitError {
     /// The session ended (logout, or another person) since the token was read.
     #[error("the session has ended")]
     SessionEnded,
+    /// The disk is full, and what is kept of it is for the record of this refusal.
+    #[error("the disk that holds the audit log is full")]
+    NoRoom {
+        /// The policy that would let the call through.
+        policy: Box<str>,
+    },
     /// The record cannot be written.
     #[error("the call cannot be recorded")]
     Store(#[source] Arc<StoreError>),
@@ -211,6 +218,9 @@ impl Audit {
                 retry_after,
             }),
             (Done::SessionEnded, _) => Err(AdmitError::SessionEnded),
+            (Done::NoRoom, _) => Err(AdmitError::NoRoom {
+                policy: permit.policy().into(),
+            }),
             _ => Err(AdmitError::Store(Arc::new(StoreError::Closed))),
         }
     }

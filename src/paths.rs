@@ -47,6 +47,12 @@ impl Paths {
         self.data_dir.join("audit.db")
     }
 
+    /// The room that is kept for the log.
+    #[must_use]
+    pub fn audit_reserve(&self) -> PathBuf {
+        self.data_dir.join("audit.reserve")
+    }
+
     /// A lock file.
     #[must_use]
     pub fn lock(&self, name: &str) -> PathBuf {

@@ -179,6 +179,7 @@ fn writer() {
             Some(("until-killed", _)) => until_killed(&desk).await,
             Some(("first", _)) => first(&desk).await,
             Some(("full", _)) => full(&desk).await,
+            Some(("brimful", _)) => brimful(&desk, Path::new(dir)).await,
             _ => panic!("{task}"),
         }
     });
@@ -249,6 +250,62 @@ async fn full(desk: &Desk) {
     }
     desk.audit.close().await;
     say("recovered");
+}
+
+/// The disk fills up while a call is under way, and is emptied again.
+async fn brimful(desk: &Desk, dir: &Path) {
+    let (_, receipt) = desk.admit("free").await.unwrap();
+    let filler = dir.join("data/filler");
+    let reserve = dir.join("data/audit.reserve");
+    assert!(reserve.exists());
+    fill(&filler);
+    // The write-ahead log has some room of its own.
+    let mut made = 0;
+    let refused = loop {
+        match desk.admit("free").await {
+            Ok((_, receipt)) => desk.settle(receipt).await,
+            Err(error) => break error,
+        }
+        made += 1;
+        assert!(made < 10_000);
+    };
+    assert!(matches!(refused, AdmitError::NoRoom { .. }), "{refused:?}");
+    assert!(!reserve.exists());
+    desk.settle(receipt).await;
+    let agent = Arc::default;
+    for _ in 0..3000 {
+        let event = Event::Started { agent: agent() };
+        desk.audit.record(event).await.unwrap();
+    }
+    // Whoever opens the log now may not call either, and can say so.
+    let other = Desk::open(dir, Durability::Strict, desk.principal.generation);
+    let refused = other.admit("free").await;
+    assert!(matches!(refused, Err(AdmitError::NoRoom { .. })));
+    let event = Event::Started { agent: agent() };
+    other.audit.record(event).await.unwrap();
+    assert!(other.audit.state().await.problem.is_some());
+    std::fs::remove_file(filler).unwrap();
+    let since = std::time::Instant::now();
+    for desk in [desk, &other] {
+        while let Err(error) = desk.admit("free").await {
+            assert!(since.elapsed().as_secs() < 5, "{error:?}");
+            std::thread::sleep(std::time::Duration::from_millis(20));
+        }
+        desk.audit.close().await;
+    }
+    assert!(reserve.exists());
+    let log = Log::read(&dir.join("data/audit.db"));
+    assert!(log.open.is_empty());
+    say(&format!("recorded {}", log.count("kind", "started")));
+}
+
+/// Takes what is left of the disk, to the last byte.
+fn fill(filler: &Path) {
+    let mut file = std::fs::File::create(filler).unwrap();
+    for size in [1 << 20, 1 << 12, 1] {
+        let part = vec![b'x'; size];
+        while file.write_all(&part).is_ok() {}
+    }
 }
 
 /// A directory with a log and an open session, and the writers on it.
@@ -489,6 +546,32 @@ fn a_full_disk_refuses_calls_and_is_got_over() {
     assert!(writer.wait().unwrap().success());
     let log = world.read();
     assert!(log.open.is_empty());
+}
+
+/// On a file system of 100 MiB, which takes a machine that lets its users mount one for themselves;
+/// elsewhere the parts are held by `audit::reserve` and `audit::tests::failure`.
+#[test]
+fn a_disk_that_is_full_keeps_room_for_refusals() {
+    let own = ["-rm", "true"];
+    if !Command::new("unshare")
+        .args(own)
+        .status()
+        .is_ok_and(|status| status.success())
+    {
+        return;
+    }
+    let world = World::new();
+    let script = "cd \"$2\" && cp -a data old && mount -t tmpfs -o size=100m,mode=700 tmpfs data && \
+                  cp -a old/. data && exec -a \"$0\" \"$1\" --exact writer --nocapture";
+    let mut command = Command::new("unshare");
+    command.args(["-rm", "bash", "-c", script]);
+    command.arg(world.name("brimful=0", "strict"));
+    command
+        .arg(std::env::current_exe().unwrap())
+        .arg(world.dir.path());
+    let mut writer = command.stdout(Stdio::piped()).spawn().unwrap();
+    assert_eq!(said(&mut writer).last().as_deref(), Some("recorded 3001"));
+    assert!(writer.wait().unwrap().success());
 }
 
 #[test]

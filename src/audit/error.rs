@@ -28,6 +28,11 @@ pub enum StoreError {
     /// No room.
     #[error("the disk that holds the audit log is full")]
     Full(#[source] rusqlite::Error),
+    /// No room but that which is kept for refusals.
+    #[error(
+        "the disk that holds the audit log is full; what is kept of it is for the record of refusals"
+    )]
+    NoRoom(#[source] io::Error),
     /// No permission to write.
     #[error("the audit log is read-only")]
     ReadOnly(#[source] rusqlite::Error),
@@ -103,6 +108,11 @@ pub enum Damage {
 impl StoreError {
     /// Sorts what the database says by what can be done about it.
     pub(super) fn from_sqlite(path: &std::path::Path, error: rusqlite::Error) -> Self {
+        let exact = error.sqlite_error().map(|error| error.extended_code);
+        if exact == Some(rusqlite::ffi::SQLITE_IOERR_SHMSIZE) {
+            // The index of the write-ahead log finds no room either.
+            return Self::Full(error);
+        }
         match error.sqlite_error_code() {
             Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => Self::Locked {
                 seconds: super::store::BUSY.as_secs(),

@@ -182,6 +182,11 @@ pub enum RefusalReason {
     },
     /// Nobody is signed in.
     NotSignedIn,
+    /// The disk is full, and what is kept of it is for refusals.
+    NoRoom {
+        /// The policy that would let it through.
+        policy: Box<str>,
+    },
     /// More records wait to be sent than may, and the call may change something.
     SpoolFull {
         /// The policy that would let it through.

@@ -304,6 +304,7 @@ fn worded(refusal: &RefusalReason) -> (&'static str, Option<&str>, Option<&str>)
         }
         RefusalReason::RateLimited { policy } => ("rate_limited", policy.as_deref(), None),
         RefusalReason::NotSignedIn => ("not_signed_in", None, None),
+        RefusalReason::NoRoom { policy } => ("disk_full", Some(policy), None),
         RefusalReason::SpoolFull { policy, why } => ("spool_full", Some(policy), Some(why)),
         RefusalReason::Other(text) => ("deny", None, Some(text)),
     }

@@ -11,6 +11,7 @@ use super::key::{KeyPlace, Keys};
 use super::mark::Mark;
 use super::process::Process;
 use super::queue::{Answer, Job, Shared};
+use super::reserve::Reserve;
 use super::store::{Custodian, Done, Opening, Patience, Store, Work};
 use super::{AuditSettings, State};
 use crate::principal::{Generation, Identity};
@@ -43,6 +44,7 @@ pub struct Slot {
     marked: Option<(Instant, u64)>,
     /// Commits since the write-ahead log was last carried over.
     commits: usize,
+    reserve: Reserve,
     chore: Option<JoinHandle<()>>,
 }
 
@@ -68,7 +70,11 @@ impl Slot {
             {
                 return Err(Arc::clone(error));
             }
-            match self.try_open(settings) {
+            let opened = match self.try_open(settings) {
+                Err(StoreError::Full(_)) if self.reserve.give_up() => self.try_open(settings),
+                opened => opened,
+            };
+            match opened {
                 Ok(store) => {
                     self.store = Some(store);
                     self.failed = None;
@@ -84,6 +90,7 @@ impl Slot {
 
     fn try_open(&mut self, settings: &AuditSettings) -> Result<Store, StoreError> {
         let paths = &settings.paths;
+        self.reserve.set_place(paths.audit_reserve());
         if self.process.is_none() {
             let process = Process::begin(paths).map_err(|cause| StoreError::Place {
                 path: paths.lock("processes"),
@@ -102,12 +109,16 @@ impl Slot {
         let mut store = opening.open(&mut self.custodian)?;
         store.sweep(paths, &self.held, STRAY, Patience::Full)?;
         self.swept = Some(Instant::now());
+        self.reserve.look();
         Ok(store)
     }
 
     /// Notes a failure. A lock held by others ends by itself; after anything else the log is
     /// opened anew.
     fn fail(&mut self, error: StoreError) -> Shared {
+        if matches!(error, StoreError::Full(_)) {
+            self.reserve.give_up();
+        }
         let is_lock = matches!(error, StoreError::Locked { .. });
         let is_rekeyed = matches!(error, StoreError::Rekeyed);
         let error = Arc::new(error);
@@ -147,15 +158,13 @@ impl Slot {
             .iter_mut()
             .map(|job| std::mem::replace(&mut job.work, Work::Sign));
         let works: Vec<Work> = works.collect();
-        let done = match self.open(settings) {
-            Ok(store) => match store.commit(&works, patience) {
-                Err(StoreError::Rekeyed) => self.commit_rekeyed(settings, &works, patience),
-                done => done,
-            },
-            Err(error) => {
-                self.refuse(jobs, &works, &error);
-                return Committed::Done;
-            }
+        if let Err(error) = self.open(settings) {
+            self.refuse(jobs, &works, &error);
+            return Committed::Done;
+        }
+        let done = match self.write(&works, patience) {
+            Err(StoreError::Rekeyed) => self.write_rekeyed(settings, &works, patience),
+            done => done,
         };
         match done {
             Ok(done) => {
@@ -180,16 +189,32 @@ impl Slot {
         }
     }
 
+    /// Commits in the open log. Where the disk is full, what is kept of it serves everything but calls
+    /// that would begin.
+    fn write(&mut self, works: &[Work], patience: Patience) -> Result<Vec<Done>, StoreError> {
+        let Some(store) = &mut self.store else {
+            return Err(StoreError::Closed);
+        };
+        store.set_short(self.reserve.lack().is_some());
+        match store.commit(works, patience) {
+            Err(StoreError::Full(_)) if self.reserve.give_up() => {
+                store.set_short(true);
+                store.commit(works, patience)
+            }
+            done => done,
+        }
+    }
+
     /// Opens the log with the key that another process gave it, and commits then.
-    fn commit_rekeyed(
+    fn write_rekeyed(
         &mut self,
         settings: &AuditSettings,
         works: &[Work],
         patience: Patience,
     ) -> Result<Vec<Done>, StoreError> {
         self.store = None;
-        let store = self.try_open(settings)?;
-        self.store.insert(store).commit(works, patience)
+        self.store = Some(self.try_open(settings)?);
+        self.write(works, patience)
     }
 
     /// Changes the key that signs heads.
@@ -274,6 +299,9 @@ impl Slot {
             }
             Err(error) => state.problem = Some(error),
         }
+        if let (None, Some(why)) = (&state.problem, self.reserve.lack()) {
+            state.problem = Some(Arc::new(StoreError::NoRoom(why.into())));
+        }
         state
     }
 
@@ -287,7 +315,8 @@ impl Slot {
     }
 
     fn run(&mut self, settings: &AuditSettings, works: &[Work]) -> Result<Vec<Done>, Shared> {
-        let done = self.open(settings)?.commit(works, Patience::Full);
+        self.open(settings)?;
+        let done = self.write(works, Patience::Full);
         done.map_err(|error| self.fail(error))
     }
 
@@ -309,6 +338,7 @@ impl Slot {
             return Ok(None);
         };
         store.check_place()?;
+        self.reserve.look();
         if store.is_unsigned() {
             store.commit(&[Work::Sign], Patience::None)?;
         }

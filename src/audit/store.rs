@@ -63,6 +63,8 @@ pub struct Store {
     /// Both clocks in the last transaction, to notice when the calendar is set.
     clocks: Option<(Timestamp, Uptime)>,
     patience: Duration,
+    /// Whether no call may begin, because what room there is has another use.
+    short: bool,
 }
 
 /// Something to be done in a transaction.
@@ -120,6 +122,8 @@ pub enum Done {
     RateLimited(Duration),
     /// The call's session is not the current one.
     SessionEnded,
+    /// There is no room for calls.
+    NoRoom,
     /// The record is written.
     Recorded,
     /// The new session.
@@ -141,6 +145,7 @@ impl Done {
             Self::Intent(_)
             | Self::RateLimited(_)
             | Self::SessionEnded
+            | Self::NoRoom
             | Self::Recorded
             | Self::Session(_)
             | Self::Ended(_)
@@ -171,6 +176,11 @@ impl Store {
         self.in_transaction(|transaction| {
             works.iter().map(|work| transaction.perform(work)).collect()
         })
+    }
+
+    /// Admits no calls, or admits them again.
+    pub fn set_short(&mut self, short: bool) {
+        self.short = short;
     }
 
     /// Which log this is.

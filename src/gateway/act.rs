@@ -260,6 +260,7 @@ impl Gateway {
                     retry_after,
                 })
             }
+            Err(AdmitError::NoRoom { policy }) => Err(self.no_room(&act, policy, grant).await),
             Err(AdmitError::Store(cause)) => Err(Fault::Unrecorded(
                 format!(
                     "Not sent: the call cannot be recorded ({}). Nothing left this machine. \

@@ -1,4 +1,4 @@
-//! What may not be done while too much waits to be sent.
+//! What may not be done while too much waits to be sent, or while the disk is full.
 
 use crate::audit::RefusalReason;
 use crate::login::Grant;
@@ -38,6 +38,16 @@ impl Gateway {
              what keeps them. If that does not help, ask your administrator."
         );
         Err(Fault::SpoolFull(text.into()))
+    }
+
+    /// A call for whose record there is no room, with the record of that, for which there is.
+    pub(super) async fn no_room(&self, act: &Act<'_>, policy: Box<str>, grant: &Grant) -> Fault {
+        let reason = RefusalReason::NoRoom { policy };
+        self.record_refusal(act, Some(grant), reason).await;
+        let text = "Not sent: the disk that holds the audit log is full, and what is kept of it is for \
+                    the record of refusals such as this one. Nothing left this machine. Free some space \
+                    and try again; `chaperone status` shows the state of the log.";
+        Fault::Unrecorded(text.into())
     }
 }
 

@@ -17,6 +17,9 @@ impl Transaction<'_> {
         session: Generation,
         rate: Option<&Rate>,
     ) -> Result<Done, Failure> {
+        if self.short {
+            return Ok(Done::NoRoom);
+        }
         if self.generation()? != Some((session, true)) {
             return Ok(Done::SessionEnded);
         }

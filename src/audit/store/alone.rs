@@ -37,7 +37,7 @@ impl Store {
         };
         // Where every commit signs a head there is no quick way.
         let signs = self.frontier.size() + 1 - self.signed >= SIGN_EVERY;
-        if signs || self.durability == Durability::Strict {
+        if signs || self.short || self.durability == Durability::Strict {
             return Ok(None);
         }
         let process = self.process.clone();

@@ -95,6 +95,7 @@ impl Opening<'_> {
             signed,
             clocks: None,
             patience: BUSY,
+            short: false,
         };
         store.upgrade()?;
         Ok(store)

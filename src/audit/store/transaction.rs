@@ -55,6 +55,7 @@ pub(super) struct Transaction<'s> {
     now: Timestamp,
     pub(super) uptime: Uptime,
     stamp: String,
+    pub(super) short: bool,
 }
 
 impl Store {
@@ -78,6 +79,7 @@ impl Store {
             now,
             uptime,
             stamp: now.to_string(),
+            short: self.short,
         };
         let known = transaction.frontier.size();
         let done = transaction.whole(self.clocks.as_ref(), self.durability, work);

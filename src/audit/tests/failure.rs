@@ -99,6 +99,61 @@ async fn lock_stays(durability: Durability) {
 }
 
 #[tokio::test]
+async fn without_room_for_refusals_nothing_is_called_and_that_can_be_recorded() {
+    for durability in [Strict, Process] {
+        let desk = used().await;
+        let place = desk.paths().audit_reserve();
+        fs::remove_file(&place).unwrap();
+        fs::create_dir(&place).unwrap();
+        let audit = desk.audit(durability);
+        let generation = audit.begin_session(&person()).await.unwrap();
+        for _ in 0..2 {
+            let (permit, call) = call("query_database", generation);
+            let refused = audit.admit(permit, call).await;
+            assert!(
+                matches!(&refused, Err(AdmitError::NoRoom { policy }) if &**policy == "unlimited"),
+                "{refused:?}"
+            );
+            let event = Event::Refusal {
+                server: None,
+                target: "query_database".into(),
+                method: "tools/call".into(),
+                params: None,
+                refusal: RefusalReason::NoRoom {
+                    policy: "unlimited".into(),
+                },
+                policy_digest: None,
+                principal: None,
+                agent: agent(),
+                request_id: "r".into(),
+            };
+            audit.record(event).await.unwrap();
+        }
+        let problem = audit.state().await.problem.unwrap();
+        assert!(matches!(*problem, StoreError::NoRoom(_)), "{problem:?}");
+        fs::remove_dir(&place).unwrap();
+        let since = Instant::now();
+        let receipt = loop {
+            let (permit, call) = call("query_database", generation);
+            match audit.admit(permit, call).await {
+                Ok((_, receipt)) => break receipt,
+                Err(error) => assert!(since.elapsed() < RECOVERY, "{error:?}"),
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        };
+        audit.settle(receipt, outcome()).await.unwrap();
+        assert!(audit.state().await.problem.is_none());
+        audit.close().await;
+        let log = desk.read();
+        let refused = log
+            .records
+            .iter()
+            .filter(|one| one["decision"] == "disk_full");
+        assert_eq!(refused.count(), 2);
+    }
+}
+
+#[tokio::test]
 async fn damage_is_refused_and_left_as_it_is() {
     let desk = used().await;
     let path = desk.paths().audit_db();

@@ -74,7 +74,7 @@ async fn the_refused_in_a_group_cost_the_others_nothing() {
             }
             Err(AdmitError::RateLimited { .. }) => "limited",
             Err(AdmitError::SessionEnded) => "ended",
-            Err(AdmitError::Store(error)) => panic!("{error}"),
+            Err(error @ (AdmitError::NoRoom { .. } | AdmitError::Store(_))) => panic!("{error}"),
         };
         *counts.entry(outcome).or_insert(0_u32) += 1;
     }

@@ -93,6 +93,7 @@ fn decided(said: &Said) -> String {
         Some("needs_approval") => "Refused for want of an approval",
         Some("rate_limited") => "Refused as too often",
         Some("not_signed_in") => "Refused, because nobody was signed in",
+        Some("disk_full") => "Refused, because the disk was full; permitted",
         Some("spool_full") => "Refused, because too much waited to be sent; permitted",
         Some(_) | None => "Refused",
     };

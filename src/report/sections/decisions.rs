@@ -66,6 +66,7 @@ fn decision(word: &str) -> String {
         "needs_scope" => "needs a scope".to_owned(),
         "rate_limited" => "too often".to_owned(),
         "not_signed_in" => "not signed in".to_owned(),
+        "disk_full" => "<span class=\"hot\">the disk was full</span>".to_owned(),
         "spool_full" => "<span class=\"hot\">too much waits to be sent</span>".to_owned(),
         other => Html(other).to_string(),
     }
