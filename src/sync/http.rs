@@ -57,11 +57,17 @@ async fn send(
     if let Some((name, value)) = credentials(channel, receiver, dialect).await? {
         head.insert(name, value);
     }
-    let mut body = (dialect.request)(batch);
     if dialect.packed {
-        body = packed(&body).map_err(|error| Delivery::later(chain(&error)))?;
         head.insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
     }
+    // Some milliseconds of work, in which the thread of the calls has better things to do.
+    let (batch, request, is_packed) = (batch.clone(), dialect.request, dialect.packed);
+    let body = move || match request(&batch) {
+        body if is_packed => packed(&body),
+        body => Ok(body),
+    };
+    let body = channel.sync.0.tasks.blocking(body).await;
+    let body = body.map_err(|error| Delivery::later(chain(&error)))?;
     let client = channel.client(receiver).await?;
     let reply = post(&client, receiver.url.clone(), head, body).await;
     let reply = reply.map_err(Delivery::later)?;

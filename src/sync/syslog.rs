@@ -35,7 +35,10 @@ pub(super) async fn deliver(channel: &Channel<'_>, receiver: &Syslog, batch: &Ba
 async fn send(channel: &Channel<'_>, receiver: &Syslog, batch: &Batch) -> Result<(), Delivery> {
     let tls = channel.tls(receiver.certificate.as_ref()).await?;
     let Endpoint { host, port } = &receiver.endpoint;
-    let goodbye = tls.hand_over(host, *port, &message::frames(batch)).await;
+    let batch = batch.clone();
+    let frames = move || message::frames(&batch);
+    let frames = channel.sync.0.tasks.blocking(frames).await;
+    let goodbye = tls.hand_over(host, *port, &frames).await;
     match (
         goodbye.map_err(|error| Delivery::later(error.to_string()))?,
         receiver.receipt,
