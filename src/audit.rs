@@ -277,6 +277,20 @@ impl Audit {
         Ok(())
     }
 
+    /// Gives so many pages that hold nothing back to the disk; how many are left. The file itself shrinks
+    /// when the write-ahead log is carried over.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub async fn reclaim(&self, most: u32) -> Result<u64, Arc<StoreError>> {
+        let answer = self.writer().submit(Work::Reclaim(most), None).await?;
+        if let Done::Reclaimed(left) = answer.done {
+            Ok(left)
+        } else {
+            Err(Arc::new(StoreError::Closed))
+        }
+    }
+
     /// Opens a session in one transaction with its `login` record; every older generation is
     /// refused from then on.
     ///

@@ -21,7 +21,9 @@ const RETRY: Duration = Duration::from_secs(1);
 /// How often the keychain's mark is renewed, and dead processes are looked for.
 const MINUTE: Duration = Duration::from_secs(60);
 /// Commits after which the write-ahead log, some ten megabytes then, is carried over.
-pub const CARRY_EVERY: usize = 1024;
+const CARRY_EVERY: usize = 1024;
+/// As many commits of records write what one step of pruning or reclaiming does.
+const STEP: usize = 32;
 /// How long the end of the process waits for the keychain.
 const LAST_MARK: Duration = Duration::from_secs(1);
 
@@ -44,6 +46,7 @@ pub struct Slot {
     marked: Option<(Instant, u64)>,
     /// Commits since the write-ahead log was last carried over.
     commits: usize,
+    laden: bool,
     reserve: Reserve,
     chore: Option<JoinHandle<()>>,
 }
@@ -138,7 +141,7 @@ impl Slot {
 
     /// Whether the log wants to be looked after at once.
     pub fn is_laden(&self) -> bool {
-        self.commits == CARRY_EVERY
+        self.laden
     }
 
     /// Commits jobs and answers them. If that fails, `late` are those who came meanwhile: they have
@@ -168,7 +171,7 @@ impl Slot {
         };
         match done {
             Ok(done) => {
-                self.commits += 1;
+                self.count(&done);
                 self.answer(jobs, &works, done);
                 Committed::Done
             }
@@ -187,6 +190,26 @@ impl Slot {
                 Committed::Done
             }
         }
+    }
+
+    /// Counts a commit by what it wrote.
+    fn count(&mut self, done: &[Done]) {
+        let before = self.commits;
+        let wrote = done.iter().map(|done| match done {
+            // The file shrinks as soon as that is carried over.
+            Done::Reclaimed(0) => CARRY_EVERY,
+            Done::Pruned(_) | Done::Reclaimed(_) => STEP,
+            Done::Intent(_)
+            | Done::RateLimited(_)
+            | Done::SessionEnded
+            | Done::NoRoom
+            | Done::Recorded
+            | Done::Session(_)
+            | Done::Ended(_)
+            | Done::Signed(_) => 0,
+        });
+        self.commits += wrote.sum::<usize>().max(1);
+        self.laden = before < CARRY_EVERY && self.commits >= CARRY_EVERY;
     }
 
     /// Commits in the open log. Where the disk is full, what is kept of it serves everything but calls

@@ -92,7 +92,7 @@ pub fn next(log: &Path, from: Option<u64>, most: Most) -> Result<Batch, SpoolErr
 
 /// The first record for whoever has none. Pruning goes on from the second record without a gap, so the
 /// end of what is pruned is found by halves; the first record keeps its content, and stays here.
-fn beginning(connection: &Connection) -> rusqlite::Result<u64> {
+pub(super) fn beginning(connection: &Connection) -> rusqlite::Result<u64> {
     let mut body = connection.prepare("SELECT body IS NULL FROM record WHERE seq = ?1")?;
     let mut is_pruned = |seq: i64| {
         let pruned = body.query_row([seq], |row| row.get(0)).optional();

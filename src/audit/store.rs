@@ -100,6 +100,8 @@ pub enum Work {
     Prune(Prune),
     /// A witness cosigned a head.
     Cosigned(Cosigned),
+    /// So many pages that hold nothing leave the file.
+    Reclaim(u32),
 }
 
 /// Whose intents are counted, and up to how many.
@@ -134,6 +136,8 @@ pub enum Done {
     Signed(Head),
     /// What was pruned.
     Pruned(Pruned),
+    /// How many pages still hold nothing.
+    Reclaimed(u64),
 }
 
 impl Done {
@@ -149,7 +153,8 @@ impl Done {
             | Self::Recorded
             | Self::Session(_)
             | Self::Ended(_)
-            | Self::Pruned(_) => None,
+            | Self::Pruned(_)
+            | Self::Reclaimed(_) => None,
         }
     }
 }

@@ -15,9 +15,11 @@ use crate::wording::chain;
 /// How often it is looked whether something is old enough.
 const EVERY: Duration = Duration::from_secs(3600);
 /// How many records go in one transaction: few enough that no call waits for it.
-const AT_ONCE: usize = 200;
+const AT_ONCE: usize = 100;
+/// How many pages of the file are given back in one transaction.
+const PAGES: u32 = 32;
 /// The pause after it, in which calls have their turn.
-const PAUSE: Duration = Duration::from_millis(50);
+const PAUSE: Duration = Duration::from_millis(25);
 
 /// Where a hold is noted.
 fn hold_file(paths: &Paths) -> PathBuf {
@@ -30,6 +32,7 @@ impl Courier {
         let mut from = 0;
         loop {
             self.prune(&mut from).await;
+            self.reclaim().await;
             tokio::time::sleep(EVERY).await;
         }
     }
@@ -54,6 +57,24 @@ impl Courier {
                 Err(error) => {
                     let error = chain(error.as_ref());
                     tracing::warn!(error, "old records keep their content");
+                    return;
+                }
+            }
+            tokio::time::sleep(PAUSE).await;
+        }
+    }
+
+    /// Gives back to the disk what pruning has left empty.
+    pub(super) async fn reclaim(&self) {
+        let mut before = u64::MAX;
+        loop {
+            match self.0.audit.reclaim(PAGES).await {
+                // A log that was begun without the means to shrink keeps what it has.
+                Ok(left) if left > 0 && left < before => before = left,
+                Ok(_) => return,
+                Err(error) => {
+                    let error = chain(error.as_ref());
+                    tracing::warn!(error, "the log keeps its size");
                     return;
                 }
             }

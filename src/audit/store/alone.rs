@@ -71,7 +71,8 @@ impl Store {
             | Work::Sign
             | Work::Mark
             | Work::Prune(_)
-            | Work::Cosigned(_) => Ok(None),
+            | Work::Cosigned(_)
+            | Work::Reclaim(_) => Ok(None),
         }
     }
 

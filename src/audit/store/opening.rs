@@ -178,6 +178,8 @@ impl Opening<'_> {
         let body = draft.complete(uuid::Uuid::now_v7(), 0, &now.to_string());
         let leaf = crate::audit::tree::leaf_hash(&body);
         let public = made.keys.signing.verifying_key();
+        // So that the file can shrink; it has to be said before there is anything in it.
+        conn.pragma_update(None, "auto_vacuum", "INCREMENTAL")?;
         conn.pragma_update(None, "journal_mode", "WAL")?;
         let transaction = conn.unchecked_transaction()?;
         conn.execute_batch(&schema::create())?;

@@ -1,5 +1,6 @@
 //! Taking out the content of old records that have been sent elsewhere. Their leaves stay, so that the
-//! log still verifies, and a record says how far it went.
+//! log still verifies, and a record says how far it went. Then the file gives back what it has no more
+//! use for.
 
 use std::collections::BTreeSet;
 
@@ -7,7 +8,8 @@ use rusqlite::params;
 use serde::Deserialize;
 
 use super::transaction::{Failure, Transaction, number, row_id};
-use crate::audit::entry;
+use crate::audit::spool::beginning;
+use crate::audit::{entry, tree};
 use crate::clock::Timestamp;
 
 /// How far a call may reach before it is left for another time, in records.
@@ -44,7 +46,8 @@ impl Transaction<'_> {
     /// Prunes whole calls only: an outcome never outlives its intent. The first record stays, which
     /// says where the key is.
     pub(super) fn prune(&mut self, what: &Prune) -> Result<Pruned, Failure> {
-        let from = what.from.max(1);
+        // What is pruned already is not walked through again.
+        let from = what.from.max(beginning(self.conn)?).max(1);
         let until = what.until.min(self.swept()?);
         let mut most = what.most;
         let end = loop {
@@ -55,12 +58,7 @@ impl Transaction<'_> {
             }
             most *= 4;
         };
-        let count = self
-            .conn
-            .prepare_cached(
-                "UPDATE record SET body = NULL WHERE seq >= ?1 AND seq < ?2 AND body IS NOT NULL",
-            )?
-            .execute(params![row_id(from), row_id(end)])?;
+        let count = self.empty(from, end)?;
         if count > 0 {
             let draft = entry::pruned(self.device, end, count);
             self.append(&draft, None, None)?;
@@ -69,6 +67,45 @@ impl Transaction<'_> {
             next: end,
             count: u64::try_from(count).unwrap_or(0),
         })
+    }
+
+    /// Writes records anew without their content. A row that is changed where it stands keeps the page
+    /// for itself and its few neighbours, empty as it is; rows that go and come again share one.
+    fn empty(&self, from: u64, end: u64) -> Result<usize, Failure> {
+        type Kept = (i64, tree::Hash, Option<Box<str>>, Option<i64>);
+        let range = params![row_id(from), row_id(end)];
+        let mut statement = self.conn.prepare_cached(
+            "SELECT seq, leaf, process, closes FROM record
+             WHERE seq >= ?1 AND seq < ?2 AND body IS NOT NULL ORDER BY seq",
+        )?;
+        let rows = statement.query_map(range, |row| {
+            Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?))
+        })?;
+        let rows: Vec<Kept> = rows.collect::<rusqlite::Result<_>>()?;
+        self.conn
+            .prepare_cached("DELETE FROM record WHERE seq >= ?1 AND seq < ?2 AND body IS NOT NULL")?
+            .execute(range)?;
+        let mut insert = self.conn.prepare_cached(
+            "INSERT INTO record (seq, leaf, process, closes, body) VALUES (?1, ?2, ?3, ?4, NULL)",
+        )?;
+        for (seq, leaf, process, closes) in &rows {
+            insert.execute(params![seq, &leaf[..], process, closes])?;
+        }
+        Ok(rows.len())
+    }
+
+    /// Takes pages that hold nothing off the end of the file, after moving there what stands behind
+    /// them. Logs that were begun before there was such a thing keep theirs, for new records.
+    pub(super) fn reclaim(&self, most: u32) -> Result<u64, Failure> {
+        let sql = format!("PRAGMA incremental_vacuum({most})");
+        let mut statement = self.conn.prepare_cached(&sql)?;
+        let mut pages = statement.query([])?;
+        // Each step is one page.
+        while pages.next()?.is_some() {}
+        let empty = self
+            .conn
+            .pragma_query_value(None, "freelist_count", |row| row.get(0))?;
+        Ok(number(empty))
     }
 
     fn swept(&self) -> Result<u64, Failure> {

@@ -240,6 +240,7 @@ impl Transaction<'_> {
             Work::Sign => self.sign().map(Done::Signed),
             Work::Prune(what) => self.prune(what).map(Done::Pruned),
             Work::Cosigned(what) => self.cosigned(what),
+            Work::Reclaim(most) => self.reclaim(*most).map(Done::Reclaimed),
             Work::Mark => {
                 let head = self.sign()?;
                 self.note_mark(head)?;

@@ -1,6 +1,8 @@
 //! What is written here is what the verifier reads.
 
 use std::fs;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use super::kit::{Desk, agent, call, outcome, person};
@@ -9,6 +11,7 @@ use crate::audit::verify::{KeySource, PinnedKey, Verdict, VerifyRequest, verify}
 use crate::audit::*;
 use crate::clock::Timestamp;
 use crate::config::Durability::{Process, Strict};
+use crate::name::ServerName;
 
 /// The verdict of somebody who has the account's keychain.
 fn verdict(desk: &Desk) -> Verdict {
@@ -182,4 +185,110 @@ async fn a_log_of_the_first_format_is_read_as_it_is_and_brought_forward() {
         assert_eq!(verdict(&desk), Verdict::Intact);
         assert_eq!(records("the log went from format 1 to format 2"), 1);
     }
+}
+
+/// A log of 20,000 records and some, whose writers have gone.
+async fn large() -> Desk {
+    let desk = Desk::new();
+    calls(&desk, Process).await;
+    let audit = desk.audit(Process);
+    for _ in 0..100 {
+        let event = || Event::Definitions {
+            server: ServerName::parse("database").unwrap(),
+            what: Definitions::Changed,
+            which: "x".repeat(300).into(),
+        };
+        let many = (0..200).map(|_| audit.record(event()));
+        for recorded in futures_util::future::join_all(many).await {
+            recorded.unwrap();
+        }
+    }
+    audit.close().await;
+    desk
+}
+
+/// Calls on a thread of its own, as another process would make them, until told to stop; how many.
+fn another_writer(desk: &Desk) -> (Arc<AtomicBool>, std::thread::JoinHandle<u32>) {
+    let audit = desk.audit(Strict);
+    let stop = Arc::new(AtomicBool::new(false));
+    let told = Arc::clone(&stop);
+    let thread = std::thread::spawn(move || {
+        let runtime = tokio::runtime::Builder::new_current_thread().build();
+        runtime.unwrap().block_on(async {
+            let generation = audit.begin_session(&person()).await.unwrap();
+            let mut made = 0;
+            while !told.load(Ordering::Relaxed) || made == 0 {
+                let (permit, call) = call("query_database", generation);
+                let (_, receipt) = audit.admit(permit, call).await.unwrap();
+                audit.settle(receipt, outcome()).await.unwrap();
+                made += 1;
+            }
+            audit.close().await;
+            made
+        })
+    });
+    (stop, thread)
+}
+
+/// Prunes everything, and gives back what can be given back; how many pages are left over.
+async fn prune_and_reclaim(desk: &Desk) -> u64 {
+    desk.clock().advance(Duration::from_secs(3600));
+    let audit = desk.audit(Process);
+    let before = desk.clock().now();
+    let mut from = 0;
+    loop {
+        let what = Prune {
+            from,
+            until: 20_000,
+            before,
+            most: 200,
+        };
+        match audit.prune(what).await.unwrap().next {
+            next if next > from => from = next,
+            _ => break,
+        }
+    }
+    let mut left = u64::MAX;
+    let left = loop {
+        match audit.reclaim(64).await.unwrap() {
+            now if now > 0 && now < left => left = now,
+            now => break now,
+        }
+    };
+    audit.close().await;
+    left
+}
+
+#[tokio::test]
+async fn a_pruned_log_shrinks_while_others_write() {
+    let desk = large().await;
+    let size = || fs::metadata(desk.paths().audit_db()).unwrap().len();
+    let before = size();
+    let (stop, writer) = another_writer(&desk);
+    let left = prune_and_reclaim(&desk).await;
+    stop.store(true, Ordering::Relaxed);
+    let calls = writer.join().unwrap();
+    assert_eq!(left, 0);
+    assert!(bodies(&desk, "NULL") > 19_000);
+    let grown = u64::from(calls) * 2 * 1500;
+    assert!(
+        size() < before / 3 + grown,
+        "{} of {before}, {calls} calls",
+        size()
+    );
+    assert_eq!(verdict(&desk), Verdict::Intact);
+}
+
+#[tokio::test]
+async fn a_log_that_cannot_shrink_is_a_log_all_the_same() {
+    let desk = large().await;
+    let connection = desk.connection();
+    let sql = "PRAGMA auto_vacuum = NONE; VACUUM";
+    connection.execute_batch(sql).unwrap();
+    drop(connection);
+    let before = fs::metadata(desk.paths().audit_db()).unwrap().len();
+    assert!(prune_and_reclaim(&desk).await > 1000);
+    let after = fs::metadata(desk.paths().audit_db()).unwrap().len();
+    assert!(after >= before, "{after} {before}");
+    assert_eq!(verdict(&desk), Verdict::Intact);
 }
