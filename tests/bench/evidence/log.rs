@@ -173,6 +173,7 @@ impl Log {
             url: collector.parse().expect("an address"),
             auth: SinkAuth::None,
             timeout: Duration::from_secs(30),
+            certificate: None,
         };
         let sink = SinkConfig {
             name: ServerName::parse("siem").expect("a name"),
@@ -180,6 +181,7 @@ impl Log {
         };
         Courier::new(Setup {
             sinks: vec![sink],
+            witnesses: Vec::new(),
             paths: self.paths.clone(),
             audit: self.audit.clone(),
             session,
