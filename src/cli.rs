@@ -12,6 +12,7 @@ mod console;
 mod failure;
 mod login;
 mod logout;
+mod meter;
 mod pins;
 mod policy;
 mod report;

@@ -24,7 +24,7 @@ use self::findings::Findings;
 use crate::audit::query::{self, QueryError};
 use crate::audit::reader::{self, ReadError, Reader};
 use crate::audit::stats::{Period, Stats, walk};
-use crate::audit::verify::{self, Verdict, VerifyError, VerifyRequest};
+use crate::audit::verify::{self, Verdict, VerifyError, VerifyRequest, Watch};
 use crate::clock::{Offset, Timestamp};
 use crate::paths::Fresh;
 
@@ -84,8 +84,12 @@ impl Contents<'_> {
 /// # Errors
 /// When the log cannot be read, or the file cannot be written. A log that was changed is no error as
 /// long as it can be read: the report says so.
-pub fn write(request: &Request, path: &Path) -> Result<verify::Report, ReportError> {
-    let verdict = verify::verify(&request.verify)?;
+pub fn write(
+    request: &Request,
+    path: &Path,
+    watch: Watch<'_>,
+) -> Result<verify::Report, ReportError> {
+    let verdict = verify::watched(&request.verify, watch)?;
     reader::undisturbed(&request.verify.database, |reader| {
         let end = match verdict.verdict {
             // What was written after the verification is not in its verdict.

@@ -128,18 +128,29 @@ pub enum VerifyError {
     Restless,
 }
 
+/// Hears how many records have been read, of how many.
+pub type Watch<'a> = &'a mut dyn FnMut(u64, u64);
+
 /// Reads the whole log once and judges it.
 ///
 /// # Errors
 /// When the log cannot be read; a damaged one is a verdict, not an error.
 pub fn verify(request: &VerifyRequest) -> Result<Report, VerifyError> {
+    watched(request, &mut |_, _| ())
+}
+
+/// As [`verify`], telling every few thousand records how far it is.
+///
+/// # Errors
+/// As [`verify`].
+pub fn watched(request: &VerifyRequest, watch: Watch<'_>) -> Result<Report, VerifyError> {
     for _attempt in 0..3 {
         let reader = match Reader::open(&request.database) {
             Ok(reader) => reader,
             Err(error) if error.is_damage() => return Ok(Report::unreadable(&error)),
             Err(error) => return Err(VerifyError::Read(error)),
         };
-        let report = judge(&reader, request);
+        let report = judge(&reader, request, watch);
         if !reader.was_overtaken() {
             return report;
         }
@@ -157,9 +168,13 @@ struct Stated {
     note: Option<String>,
 }
 
-fn judge(reader: &Reader, request: &VerifyRequest) -> Result<Report, VerifyError> {
+fn judge(
+    reader: &Reader,
+    request: &VerifyRequest,
+    watch: Watch<'_>,
+) -> Result<Report, VerifyError> {
     let mut report = Report::default();
-    match examine(reader, request, &mut report) {
+    match examine(reader, request, &mut report, watch) {
         Ok(()) => {}
         Err(Stop::Fault(fault)) => report.fault(fault),
         Err(Stop::Sqlite(error)) if reader::is_damage(&error) => {
@@ -191,7 +206,12 @@ impl From<Fault> for Stop {
     }
 }
 
-fn examine(reader: &Reader, request: &VerifyRequest, report: &mut Report) -> Result<(), Stop> {
+fn examine(
+    reader: &Reader,
+    request: &VerifyRequest,
+    report: &mut Report,
+    watch: Watch<'_>,
+) -> Result<(), Stop> {
     // One transaction, so that head and records are of one moment.
     let snapshot = reader.connection().unchecked_transaction()?;
     let stated = stated(&snapshot)?;
@@ -212,7 +232,9 @@ fn examine(reader: &Reader, request: &VerifyRequest, report: &mut Report) -> Res
         .map(|(_, head)| head.size)
         .chain([stated.size]);
     let sizes = sizes.chain(claimed.map(|note| note.head.size)).collect();
-    let pass = Pass::run(&snapshot, sizes, &mut report.records)?;
+    let of = stated.size;
+    let mut watch = |records: u64| watch(records, of.max(records));
+    let pass = Pass::run(&snapshot, sizes, &mut report.records, &mut watch)?;
     report.root = Some(pass.frontier.root());
     report.pruned = pass.bare();
     check_stated(&stated, &pass)?;

@@ -36,7 +36,7 @@ use crate::audit::export::ExportError;
 use crate::audit::key::KeyError;
 use crate::audit::query::{self, Entry, Filter, Order, QueryError};
 use crate::audit::reader::{ReadError, Reader};
-use crate::audit::verify::VerifyError;
+use crate::audit::verify::{VerifyError, Watch};
 use crate::clock::Timestamp;
 use crate::report::ReportError;
 
@@ -181,6 +181,8 @@ pub struct World<'a> {
     pub input: &'a mut dyn Read,
     /// Lets half a second pass, or says that it is time to stop.
     pub wait: &'a mut dyn FnMut() -> ControlFlow<()>,
+    /// Hears how far a log has been verified.
+    pub watch: Watch<'a>,
     /// Where results go.
     pub out: &'a mut dyn Write,
 }

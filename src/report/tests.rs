@@ -63,7 +63,7 @@ fn request(database: PathBuf, period: Period) -> Request {
 fn page(records: &[Value], period: Period) -> String {
     let (directory, database) = log(records);
     let path = directory.path().join("report.html");
-    write(&request(database, period), &path).unwrap();
+    write(&request(database, period), &path, &mut |_, _| ()).unwrap();
     std::fs::read_to_string(path).unwrap()
 }
 
@@ -207,7 +207,7 @@ fn a_changed_log_is_reported_as_that() {
     connection.execute(change, []).unwrap();
     connection.close().unwrap();
     let path = directory.path().join("report.html");
-    let verdict = write(&request(database, Period::default()), &path).unwrap();
+    let verdict = write(&request(database, Period::default()), &path, &mut |_, _| ()).unwrap();
     assert_eq!(verdict.verdict, Verdict::Changed);
     let page = std::fs::read_to_string(path).unwrap();
     assert!(page.contains("<div class=\"verdict changed\"><h3>Changed</h3>"));
@@ -263,7 +263,7 @@ fn the_file_is_private_and_an_older_one_stays_if_there_is_no_log() {
     std::fs::write(&path, "older").unwrap();
     let missing = request(directory.path().join("audit.db"), Period::default());
     assert!(matches!(
-        write(&missing, &path),
+        write(&missing, &path, &mut |_, _| ()),
         Err(ReportError::Verify(_))
     ));
     assert_eq!(std::fs::read_to_string(&path).unwrap(), "older");

@@ -25,7 +25,7 @@ fn written(verify: VerifyRequest, period: Period, path: &Path) -> u64 {
         offset: Offset::parse("+01:00").unwrap(),
         made: at("2026-11-16T08:05:00Z"),
     };
-    let verdict = report::write(&request, path).unwrap();
+    let verdict = report::write(&request, path, &mut |_, _| ()).unwrap();
     assert_eq!(verdict.verdict, Verdict::Intact, "{verdict}");
     verdict.records
 }

@@ -68,6 +68,8 @@ pub(super) struct Pass {
     pruned: u64,
 }
 
+/// After how many records it is told how far the pass is.
+const TOLD: u64 = 1 << 14;
 /// The first record never loses its content.
 const FIRST_BARE: u64 = 1;
 
@@ -77,6 +79,7 @@ impl Pass {
         connection: &Connection,
         mut sizes: Vec<u64>,
         good: &mut u64,
+        watch: &mut dyn FnMut(u64),
     ) -> Result<Self, Stop> {
         sizes.sort_unstable_by(|a, b| b.cmp(a));
         sizes.dedup();
@@ -96,6 +99,9 @@ impl Pass {
             let said = match pass.record(row) {
                 Ok(()) => {
                     *good = pass.frontier.size();
+                    if good.is_multiple_of(TOLD) {
+                        watch(*good);
+                    }
                     continue;
                 }
                 Err(Wrong::Fault(fault)) => return Err(fault.into()),

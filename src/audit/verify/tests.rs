@@ -310,7 +310,10 @@ fn every_changed_bit_of_a_record_is_named() {
                 let mut bad = good.clone();
                 bad[bit / 8] ^= 1 << (bit % 8);
                 connection.execute(&write, params![bad, row]).unwrap();
-                let fault = judge(&reader, &request).unwrap().fault.unwrap();
+                let fault = judge(&reader, &request, &mut |_, _| ())
+                    .unwrap()
+                    .fault
+                    .unwrap();
                 assert_eq!(
                     (fault.seq, fault.damage),
                     at(seq, Damage::Body),

@@ -13,6 +13,7 @@ use crate::audit::reader::Reader;
 use crate::audit::redact::Redactor;
 use crate::cli::console::Console;
 use crate::cli::failure::{Failure, exit};
+use crate::cli::meter::Meter;
 use crate::clock::{Clock as _, SystemClock};
 use crate::login::keychain::SecretStore;
 use crate::paths::Paths;
@@ -36,6 +37,7 @@ pub async fn execute(args: &AuditArgs, app: &App, console: &mut Console) -> Resu
 fn command(args: &AuditArgs, app: &App, console: &mut Console) -> Result<u8, Failure> {
     let colour = console.colour();
     let mut notes = Vec::new();
+    let mut meter = Meter::new("verified", "records");
     let result = super::run(
         args,
         &mut World {
@@ -53,9 +55,11 @@ fn command(args: &AuditArgs, app: &App, console: &mut Console) -> Result<u8, Fai
                 std::thread::sleep(PAUSE);
                 ControlFlow::Continue(())
             },
+            watch: &mut |done, of| meter.tell(done, of),
             out: console.out(),
         },
     );
+    drop(meter);
     for note in &notes {
         console.note(note);
     }

@@ -53,7 +53,7 @@ pub(super) fn run(
         offset: args.offset,
         made: world.now,
     };
-    let verdict = report::write(&request, &args.output)?;
+    let verdict = report::write(&request, &args.output, world.watch)?;
     if json {
         serde_json::to_writer(&mut *world.out, &verdict).map_err(std::io::Error::from)?;
         writeln!(world.out)?;

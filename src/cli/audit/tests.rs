@@ -74,6 +74,7 @@ fn ran(directory: &TempDir, line: &[&str], colour: bool) -> (Result<u8, AuditErr
             digest: &mut |_, value| Ok(Redactor::new(&[], [7; 32]).keyed_digest(value)),
             input: &mut &b"hunter2\n"[..],
             wait: &mut || ControlFlow::Break(()),
+            watch: &mut |_, _| (),
             out: &mut out,
         },
     );

@@ -78,7 +78,7 @@ pub(super) fn run(
     }
     let database = given.unwrap_or(&world.database).clone();
     let request = pins.request(database, given.is_none(), world);
-    let report = verify::verify(&request)?;
+    let report = verify::watched(&request, world.watch)?;
     print(&report, json, world)?;
     Ok(report.exit_code())
 }
