@@ -4,7 +4,7 @@
 use serde_json::json;
 
 use crate::company::{Company, text};
-use crate::world::host::Driver;
+use crate::world::host::{Driver, Host};
 
 #[tokio::test]
 async fn one_sign_in_serves_three_servers_under_the_policy() {
@@ -138,21 +138,30 @@ async fn a_tool_that_needs_an_approval_is_listed_and_refused_with_that_reason() 
     host.close().await;
 }
 
+/// The link that a call without a session is answered with; where making it takes more than a second, a
+/// later call has it.
+async fn link(host: &mut Host) -> String {
+    let call = json!({"sql": "select 1"});
+    for _ in 0..20 {
+        let asked = host.call("database__query_database", call.clone()).await;
+        assert_eq!(asked["isError"], true, "{asked}");
+        let said = text(&asked);
+        let mut words = said.split_whitespace();
+        if let Some(link) = words.find(|word| word.starts_with("http")) {
+            return link.to_owned();
+        }
+    }
+    panic!("there is never a link");
+}
+
 #[tokio::test]
 async fn a_host_without_a_session_signs_in_through_the_link_and_goes_on() {
     let company = Company::new("").await;
     let mut host = company.host().await;
     let tools = host.tools().await;
     assert_eq!(tools.len(), 4, "{tools:?}");
-    let asked = host
-        .call("database__query_database", json!({"sql": "select 1"}))
-        .await;
-    assert_eq!(asked["isError"], true, "{asked}");
-    let link = text(&asked)
-        .split_whitespace()
-        .find(|word| word.starts_with("http"))
-        .expect("a link");
-    let page = crate::world::browser::sign_in(link, "alice").await;
+    let link = link(&mut host).await;
+    let page = crate::world::browser::sign_in(&link, "alice").await;
     assert_eq!(page.status, 200, "{page:?}");
     host.method("notifications/tools/list_changed").await;
     let rows = host
