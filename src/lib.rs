@@ -42,6 +42,8 @@ pub mod upstream;
 
 pub mod login;
 
+pub mod hosts;
+
 pub mod config;
 
 pub mod note;

@@ -8,9 +8,9 @@ use std::path::{Path, PathBuf};
 
 /// From top to bottom, as `lib.rs` has them; each may use those below it. `report` stands high, so that
 /// nothing which serves a host can come to depend on how a log is shown.
-const ORDER: [&str; 12] = [
+const ORDER: [&str; 13] = [
     "cli", "report", "app", "front", "gateway", "sync", "catalog", "policy", "limits", "audit",
-    "upstream", "login",
+    "upstream", "login", "hosts",
 ];
 
 /// Leaves that all may use, and that use leaves only.
@@ -52,7 +52,7 @@ const EXCEPTIONS: [(&str, &str, &str); 3] = [
 const STRANGERS: (&str, &str) = ("front", "upstream");
 
 /// A library, the only place that may name it, and why.
-const DOORS: [(&str, &[&str], &str); 10] = [
+const DOORS: [(&str, &[&str], &str); 11] = [
     ("rusqlite", &["src/audit"], "the record"),
     (
         "zip",
@@ -77,6 +77,11 @@ const DOORS: [(&str, &[&str], &str); 10] = [
     ("directories", &["src/paths.rs"], "where things lie"),
     ("open", &["src/login/browser.rs"], "the browser"),
     ("clap", &["src/cli"], "the command line"),
+    (
+        "jsonc_parser",
+        &["src/hosts/edit"],
+        "hosts' files with comments",
+    ),
     ("openidconnect", &["src/login"], "the provider"),
     (
         "rmcp",
@@ -86,7 +91,7 @@ const DOORS: [(&str, &[&str], &str); 10] = [
 ];
 
 /// Modules without waiting, clock, files, environment or logging.
-const PURE: [&str; 11] = [
+const PURE: [&str; 13] = [
     "src/wire",
     "src/note",
     "src/name.rs",
@@ -98,6 +103,8 @@ const PURE: [&str; 11] = [
     "src/audit/tree",
     "src/audit/export",
     "src/audit/checkpoint.rs",
+    "src/hosts/edit",
+    "src/hosts/table.rs",
 ];
 const IMPURE: [&str; 7] = [
     "tokio::",
