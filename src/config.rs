@@ -22,12 +22,12 @@ use url::Url;
 
 use crate::name::ServerName;
 
-pub use environment::Environment;
+pub use environment::{Environment, HostVariables};
 pub use error::{ConfigError, Place, Problem};
 pub use file::{FileError, Trust, read_document, read_private_key};
 pub use load::load;
 pub use sinks::{ClientCertificate, Receipt, Receiver, SinkAuth, SinkConfig, SinkWay, Syslog};
-pub use values::Endpoint;
+pub use values::{Endpoint, is_safe_url};
 pub use witnesses::WitnessConfig;
 
 /// Everything that can be set, ready to use.

@@ -83,10 +83,42 @@ impl Paths {
         self.data_dir.join("pins.json")
     }
 
+    /// What hosts' files were before they were changed.
+    #[must_use]
+    pub fn backups_dir(&self) -> PathBuf {
+        self.data_dir.join("backups")
+    }
+
     /// The directory of the catalogue cache.
     #[must_use]
     pub fn catalog_dir(&self) -> PathBuf {
         self.data_dir.join("catalog")
+    }
+}
+
+/// Where the account's other programs keep their settings.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AccountDirs {
+    /// The home.
+    pub home: PathBuf,
+    /// `$XDG_CONFIG_HOME`, `~/Library/Application Support`, `%APPDATA%`.
+    pub config: PathBuf,
+    /// The same for this machine alone: `%LOCALAPPDATA%`.
+    pub local: PathBuf,
+}
+
+impl AccountDirs {
+    /// Finds them.
+    ///
+    /// # Errors
+    /// When the account has no home directory.
+    pub fn find() -> Result<Self, NoHome> {
+        let dirs = BaseDirs::new().ok_or(NoHome)?;
+        Ok(Self {
+            home: dirs.home_dir().to_owned(),
+            config: dirs.config_dir().to_owned(),
+            local: dirs.data_local_dir().to_owned(),
+        })
     }
 }
 
@@ -203,6 +235,14 @@ impl Fresh {
             place,
             target: target.to_owned(),
         })
+    }
+
+    /// Gives the file what another had, usually the one whose place it takes.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub fn set_permissions(&self, permissions: fs::Permissions) -> io::Result<()> {
+        self.file.set_permissions(permissions)
     }
 
     /// Puts the file in its place, once it is on the disk.

@@ -1,4 +1,5 @@
-//! The environment, by its one door: three variables and nothing else.
+//! The environment, by its one door: three variables of our own, and what tells where hosts keep
+//! their configuration.
 //!
 //! Proxies from the environment are the HTTP client's own affair.
 
@@ -24,6 +25,30 @@ impl Environment {
             config: variable("CHAPERONE_CONFIG").map(path),
             data_dir: variable("CHAPERONE_DATA_DIR").map(path),
             log: variable("CHAPERONE_LOG").map(|text| text.to_string_lossy().into_owned()),
+        }
+    }
+}
+
+/// What `chaperone setup` looks at to find hosts; nothing else does.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct HostVariables {
+    /// `CLAUDE_CONFIG_DIR`: the directory of Claude Code.
+    pub claude: Option<PathBuf>,
+    /// `CODEX_HOME`: the directory of Codex.
+    pub codex: Option<PathBuf>,
+    /// `PATH`: where programs are looked for.
+    pub path: Vec<PathBuf>,
+}
+
+impl HostVariables {
+    /// Reads the variables; an empty one counts as absent.
+    #[must_use]
+    pub fn read() -> Self {
+        let search = variable("PATH").unwrap_or_default();
+        Self {
+            claude: variable("CLAUDE_CONFIG_DIR").map(path),
+            codex: variable("CODEX_HOME").map(path),
+            path: std::env::split_paths(&search).collect(),
         }
     }
 }

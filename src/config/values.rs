@@ -198,8 +198,7 @@ pub(super) fn safe_url(value: Value<'_>, report: &mut Report) -> Option<(Box<str
         Ok(url) => url,
         Err(error) => return value.refuse(report, &format!("this is no URL: {error}")),
     };
-    let safe = url.scheme() == "https" || (url.scheme() == "http" && is_loopback(&url));
-    if !safe || url.host().is_none() {
+    if !is_private_way(&url) {
         return value.refuse(report, "this must be https, or http on loopback");
     }
     if !url.username().is_empty() || url.password().is_some() {
@@ -209,6 +208,18 @@ pub(super) fn safe_url(value: Value<'_>, report: &mut Report) -> Option<(Box<str
         return value.refuse(report, "a URL here must not have a fragment (#...)");
     }
     Some((text, url))
+}
+
+fn is_private_way(url: &Url) -> bool {
+    let safe = url.scheme() == "https" || (url.scheme() == "http" && is_loopback(url));
+    safe && url.host().is_some()
+}
+
+/// Whether a server of this address could be in the configuration.
+#[must_use]
+pub fn is_safe_url(url: &Url) -> bool {
+    let has_secret = !url.username().is_empty() || url.password().is_some();
+    is_private_way(url) && !has_secret && url.fragment().is_none()
 }
 
 /// A host and a port.

@@ -123,6 +123,16 @@ pub fn remove(bytes: &[u8], dialect: Dialect, name: &str) -> Result<Vec<u8>, Unf
     Err(beyond(body, "taken out"))
 }
 
+/// A TOML file with these blocks at its end, each after an empty line.
+///
+/// # Errors
+/// When the file is no TOML, or cannot take the blocks.
+pub fn append_tables(bytes: &[u8], blocks: impl Iterator<Item = String>) -> Result<Vec<u8>, Unfit> {
+    let (mark, body) = text::open(bytes)?;
+    let after = toml::append_all(body, blocks)?;
+    Ok([mark, &after].concat().into_bytes())
+}
+
 /// The file that a host without one gets, or a snippet to paste.
 #[must_use]
 pub fn alone(dialect: Dialect, name: &str, entry: &Entry) -> String {

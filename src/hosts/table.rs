@@ -58,6 +58,12 @@ impl Host {
         Self::GeminiCli,
     ];
 
+    /// The one that is called so on the command line.
+    #[must_use]
+    pub fn named(id: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|host| host.id() == id)
+    }
+
     /// What it is called on the command line.
     #[must_use]
     pub fn id(self) -> &'static str {

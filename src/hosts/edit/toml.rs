@@ -91,7 +91,7 @@ pub(super) fn put(text: &str, key: &str, name: &str, entry: &Entry) -> Result<St
 }
 
 /// Adds a block at the end of a text after an empty line; whether the last line ends stays as it is.
-pub(in crate::hosts) fn append(text: &str, block: &str) -> String {
+fn append(text: &str, block: &str) -> String {
     let line_end = line_end(text);
     if text.is_empty() {
         return [block, line_end].concat();
@@ -100,6 +100,20 @@ pub(in crate::hosts) fn append(text: &str, block: &str) -> String {
         return [text, line_end, block, line_end].concat();
     }
     [text, line_end, line_end, block].concat()
+}
+
+/// Adds blocks at the end of a text, which must be TOML before and after.
+pub(super) fn append_all(
+    text: &str,
+    blocks: impl Iterator<Item = String>,
+) -> Result<String, Unfit> {
+    parse(text)?;
+    let line_end = line_end(text);
+    let after = blocks.fold(text.to_owned(), |text, block| {
+        append(&text, &block.replace('\n', line_end))
+    });
+    parse(&after)?;
+    Ok(after)
 }
 
 /// Changes what differs in a server that is there, one member after the other.

@@ -1,0 +1,106 @@
+//! Whether a host is running, which matters if it writes its file back from memory.
+
+use std::fs;
+use std::path::Path;
+
+use super::table::Host;
+
+/// Whether a host of this account is running, as far as `/proc` tells; on systems without one nobody
+/// knows, and the answer is no.
+#[must_use]
+pub fn is_running(host: Host, proc: &Path) -> bool {
+    let listed = fs::read_dir(proc).into_iter().flatten().flatten();
+    let is_process = |name: &str| name.bytes().all(|byte| byte.is_ascii_digit());
+    let mut processes = listed.filter(|entry| entry.file_name().to_str().is_some_and(is_process));
+    processes.any(|process| is_of_this_account(&process.path()) && is_host(host, &process.path()))
+}
+
+/// Whether a host keeps its file in memory while it runs, and writes it back.
+#[must_use]
+pub fn writes_back(host: Host) -> bool {
+    match host {
+        Host::ClaudeDesktop | Host::ClaudeCode => true,
+        Host::VsCode
+        | Host::Cursor
+        | Host::Windsurf
+        | Host::Zed
+        | Host::Codex
+        | Host::GeminiCli => false,
+    }
+}
+
+fn names(host: Host) -> &'static [&'static str] {
+    match host {
+        Host::ClaudeDesktop => &["Claude", "claude-desktop"],
+        Host::ClaudeCode => &["claude"],
+        Host::VsCode => &["code", "code-insiders"],
+        Host::Cursor => &["cursor", "Cursor"],
+        Host::Windsurf => &["windsurf", "Windsurf"],
+        Host::Zed => &["zed", "zed-editor"],
+        Host::Codex => &["codex"],
+        Host::GeminiCli => &["gemini"],
+    }
+}
+
+/// By the process' own name, or for scripts by the first argument of their interpreter.
+fn is_host(host: Host, process: &Path) -> bool {
+    let names = names(host);
+    let name = fs::read_to_string(process.join("comm")).unwrap_or_default();
+    if names.contains(&name.trim_end()) {
+        return true;
+    }
+    if name.trim_end() != "node" {
+        return false;
+    }
+    let arguments = fs::read(process.join("cmdline")).unwrap_or_default();
+    let script = arguments
+        .split(|byte| *byte == 0)
+        .nth(1)
+        .unwrap_or_default();
+    let script = String::from_utf8_lossy(script);
+    let script = Path::new(script.as_ref()).file_name();
+    script.is_some_and(|script| names.iter().any(|name| script == *name))
+}
+
+#[cfg(unix)]
+fn is_of_this_account(process: &Path) -> bool {
+    use std::os::unix::fs::MetadataExt as _;
+    let own = rustix::process::geteuid().as_raw();
+    fs::metadata(process).is_ok_and(|meta| meta.uid() == own)
+}
+
+#[cfg(not(unix))]
+fn is_of_this_account(_process: &Path) -> bool {
+    false
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_running_host_is_known_by_its_name_or_its_script() {
+        let proc = tempfile::tempdir().unwrap();
+        let process = |id: &str, name: &str, arguments: &str| {
+            let dir = proc.path().join(id);
+            fs::create_dir(&dir).unwrap();
+            fs::write(dir.join("comm"), format!("{name}\n")).unwrap();
+            fs::write(dir.join("cmdline"), arguments).unwrap();
+        };
+        process("1", "claude-desktop", "");
+        process("22", "node", "node\0/usr/bin/gemini\0-p\0");
+        process("333", "vim", "vim\0codex\0");
+        process("self", "code", "");
+        let running = Host::ALL
+            .into_iter()
+            .filter(|host| is_running(*host, proc.path()));
+        assert_eq!(
+            running.collect::<Vec<_>>(),
+            [Host::ClaudeDesktop, Host::GeminiCli]
+        );
+        assert!(!is_running(
+            Host::ClaudeDesktop,
+            Path::new("/no/such/place")
+        ));
+    }
+}
