@@ -17,6 +17,7 @@ mod pins;
 mod policy;
 mod report;
 mod serve;
+mod setup;
 mod sync;
 
 use std::path::PathBuf;
@@ -52,6 +53,8 @@ Without a command it serves MCP on standard input and output, which is what a ho
 
   {\"mcpServers\": {\"chaperone\": {\"command\": \"chaperone\"}}}
 
+`chaperone setup` writes that entry for you.
+
 Environment:
   CHAPERONE_CONFIG    the configuration, unless --config says otherwise
   CHAPERONE_DATA_DIR  where log, locks and cache lie
@@ -71,6 +74,8 @@ Exit codes:
 enum Command {
     /// Serve MCP on standard input and output (what a host starts)
     Serve,
+    /// Give hosts the one entry that starts chaperone
+    Setup(setup::SetupArgs),
     /// Sign in with the company's identity provider
     Login(login::LoginArgs),
     /// Sign out: at the provider, in the record, and on this machine
@@ -126,6 +131,7 @@ fn run(cli: Cli, console: &mut Console) -> Result<u8, Failure> {
         Some(Command::Completions(args)) => complete::completions(&args, console),
         Some(Command::Man) => complete::man(console),
         Some(Command::Config(args)) => config::run(&args, &paths, console),
+        Some(Command::Setup(args)) => setup::run(&args, &paths, console),
         Some(Command::Login(args)) if args.is_detached() => match detached::leave() {
             Ok(Detached::HandedOver) => Ok(exit::DONE),
             Ok(Detached::Alone) => within(paths, async |app| login::detached(app).await),

@@ -52,7 +52,7 @@ const EXCEPTIONS: [(&str, &str, &str); 3] = [
 const STRANGERS: (&str, &str) = ("front", "upstream");
 
 /// A library, the only place that may name it, and why.
-const DOORS: [(&str, &[&str], &str); 11] = [
+const DOORS: [(&str, &[&str], &str); 12] = [
     ("rusqlite", &["src/audit"], "the record"),
     (
         "zip",
@@ -77,6 +77,11 @@ const DOORS: [(&str, &[&str], &str); 11] = [
     ("directories", &["src/paths.rs"], "where things lie"),
     ("open", &["src/login/browser.rs"], "the browser"),
     ("clap", &["src/cli"], "the command line"),
+    (
+        "similar",
+        &["src/cli/setup/diff.rs"],
+        "what setup is about to change",
+    ),
     (
         "jsonc_parser",
         &["src/hosts/edit"],

@@ -95,5 +95,9 @@ mod secrets;
 mod terminal;
 
 #[cfg(test)]
+#[path = "whole/setup.rs"]
+mod setup;
+
+#[cfg(test)]
 #[path = "whole/world_works.rs"]
 mod world_works;

@@ -1,0 +1,388 @@
+//! `chaperone setup`: one entry in the configuration of a host, and the way back.
+
+mod diff;
+mod import;
+mod list;
+mod plan;
+
+use std::path::{Path, PathBuf};
+
+use clap::builder::{PossibleValuesParser, TypedValueParser as _};
+use clap::{Args, ValueEnum};
+use serde::Serialize;
+
+use super::console::Console;
+use super::failure::{Failure, exit};
+use crate::clock::{Clock as _, SystemClock};
+use crate::config::{self, HostVariables};
+use crate::hosts::backup::{BackupError, Backups};
+use crate::hosts::{
+    Host, NAME, Scope, Surroundings, System, edit, is_running, program, writes_back,
+};
+use crate::lock::FileLock;
+use crate::paths::{AccountDirs, Paths};
+use crate::wording::chain;
+
+use plan::{Plan, Step};
+
+/// Give hosts the one entry that starts chaperone.
+///
+/// Only that entry is changed in a host's file: comments, order, indentation and line ends stay. What
+/// was there before is kept under `backups` in the data directory, and `--undo` brings it back, byte
+/// for byte, unless the file has been changed since. The preview hides other servers' values, which
+/// may be secrets.
+#[derive(Debug, Args)]
+#[command(after_help = AFTER_HELP)]
+#[expect(clippy::struct_excessive_bools, reason = "flags of a command line")]
+pub struct SetupArgs {
+    /// The host.
+    #[arg(value_parser = host(), value_name = "HOST", required_unless_present_any = ["all", "list"])]
+    host: Option<Host>,
+    /// Every host that is installed.
+    #[arg(long, conflicts_with = "host")]
+    all: bool,
+    /// Say which hosts are installed, and whether chaperone is in them.
+    #[arg(long, conflicts_with_all = ["host", "all", "print", "dry_run", "undo", "remove", "import"])]
+    list: bool,
+    /// Print the entry alone, to be pasted.
+    #[arg(long, conflicts_with_all = ["all", "dry_run", "undo", "remove", "import", "json"])]
+    print: bool,
+    /// Show what would be changed, and change nothing.
+    #[arg(long)]
+    dry_run: bool,
+    /// Take the newest change of the host back.
+    #[arg(long, conflicts_with_all = ["remove", "import"])]
+    undo: bool,
+    /// Take the entry out again; everything else stays as it is by now.
+    #[arg(long, conflicts_with = "import")]
+    remove: bool,
+    /// Move the host's remote servers into chaperone's configuration.
+    #[arg(long)]
+    import: bool,
+    /// For this account, or for the project in the current directory.
+    #[arg(long, value_enum, default_value_t)]
+    scope: ScopeArg,
+    /// One JSON object per host, or per file for --list.
+    #[arg(long)]
+    json: bool,
+}
+
+const AFTER_HELP: &str = "\
+--import moves a remote server if nothing of its entry is lost. One that is sent headers, has a
+query in its address, speaks another transport, or has settings that chaperone has no words for
+stays in the host, and is named. The company's token goes to a moved server only if servers of
+the same origin get it already.
+
+Examples:
+  chaperone setup --list
+  chaperone setup cursor --dry-run
+  chaperone setup claude-code --scope project
+  chaperone setup --all --import
+  chaperone setup cursor --undo
+
+Exit codes:
+  0 done, or nothing to do    2 wrong use, or chaperone's configuration cannot be used
+  1 a file is left as it was, for the reason that is given";
+
+#[derive(Debug, Clone, Copy, Default, ValueEnum)]
+enum ScopeArg {
+    /// Wherever the host is started.
+    #[default]
+    User,
+    /// In this directory.
+    Project,
+}
+
+fn host() -> impl clap::builder::TypedValueParser<Value = Host> {
+    let ids = PossibleValuesParser::new(Host::ALL.map(Host::id));
+    ids.try_map(|id| Host::named(&id).ok_or("no host of that name"))
+}
+
+/// What every host is told of, and where things lie.
+struct Setup<'a> {
+    around: Surroundings,
+    scope: Scope,
+    command: String,
+    args: Vec<Box<str>>,
+    backups: Backups,
+    lock: PathBuf,
+    /// The data lies where the environment says, of which hosts know nothing.
+    data_dir_of_environment: Option<&'a Path>,
+    paths: &'a Paths,
+}
+
+/// What was done with one host.
+#[derive(Debug, Serialize)]
+struct Done<'a> {
+    host: &'a str,
+    files: Vec<PathBuf>,
+    changed: bool,
+    dry_run: bool,
+    backup: Option<PathBuf>,
+    notes: Vec<String>,
+}
+
+/// Runs the command.
+pub fn run(args: &SetupArgs, paths: &Paths, console: &mut Console) -> Result<u8, Failure> {
+    let setup = Setup::new(args, paths)?;
+    if args.list {
+        return list::run(args.json, &setup, console);
+    }
+    if let (true, Some(host)) = (args.print, args.host) {
+        let entry = host.entry(&setup.command, &setup.args);
+        console.say(&edit::alone(host.dialect(), NAME, &entry))?;
+        return Ok(exit::DONE);
+    }
+    let mut hosts = match args.host {
+        Some(host) => vec![host],
+        None => setup.installed(),
+    };
+    if args.undo {
+        // What was changed last is taken back first, where hosts share a file.
+        hosts.reverse();
+    }
+    let _lock = if args.dry_run {
+        None
+    } else {
+        Some(setup_lock(&setup.lock)?)
+    };
+    let mut code = exit::DONE;
+    for host in hosts {
+        let done = match Step::of(args) {
+            Some(step) => setup.change(host, step, args, console),
+            None => setup.undo(host, args, console),
+        };
+        if let Err(failure) = done {
+            let text = format!("{}: {}", host.title(), failure.text);
+            console.fail(&Failure::new(failure.code, text));
+            code = code.max(failure.code);
+        }
+    }
+    Ok(code)
+}
+
+/// Two of these at once would each write what the other does not know.
+fn setup_lock(path: &Path) -> Result<FileLock, Failure> {
+    let lock = FileLock::try_take(path);
+    let lock = lock.map_err(|error| Failure::failed(&error))?;
+    lock.ok_or_else(|| {
+        let text = "another `chaperone setup` is at work; try again when it is done";
+        Failure::new(exit::FAILED, text)
+    })
+}
+
+impl<'a> Setup<'a> {
+    fn new(args: &SetupArgs, paths: &'a Paths) -> Result<Self, Failure> {
+        let usage = |error: &dyn std::error::Error| Failure::usage(error);
+        let dirs = AccountDirs::find().map_err(|error| usage(&error))?;
+        let variables = HostVariables::read();
+        let program = std::env::current_exe().map_err(|error| Failure::failed(&error))?;
+        let started_as = std::env::args_os()
+            .next()
+            .map_or(program.clone(), PathBuf::from);
+        let command = program::stable(&program, &started_as, &variables.path);
+        let config = config::load(paths).ok();
+        let fixed = config.and_then(|config| config.data_dir);
+        let usual = Paths::find(None, None).map_err(|error| usage(&error))?;
+        let is_of_environment = fixed.is_none() && paths.data_dir != usual.data_dir;
+        let data_dir = fixed.unwrap_or_else(|| paths.data_dir.clone());
+        let paths_of_data = Paths {
+            data_dir,
+            ..paths.clone()
+        };
+        Ok(Self {
+            scope: match args.scope {
+                ScopeArg::User => Scope::User,
+                ScopeArg::Project => Scope::Project,
+            },
+            command: in_text(&command)?,
+            args: arguments(paths, &usual)?,
+            backups: Backups::new(paths_of_data.backups_dir()),
+            lock: paths_of_data.lock("setup"),
+            data_dir_of_environment: is_of_environment.then_some(&*paths.data_dir),
+            paths,
+            around: Surroundings {
+                system: System::own(),
+                home: dirs.home,
+                config: dirs.config,
+                local: dirs.local,
+                claude: variables.claude,
+                codex: variables.codex,
+                path: variables.path,
+                here: std::env::current_dir().map_err(|error| Failure::failed(&error))?,
+            },
+        })
+    }
+
+    fn change(
+        &self,
+        host: Host,
+        step: Step,
+        args: &SetupArgs,
+        console: &mut Console,
+    ) -> Result<(), Failure> {
+        let plan = Plan::new(self, host, step)?;
+        let Plan {
+            changes,
+            files,
+            mut notes,
+        } = plan;
+        if !args.json {
+            for change in &changes {
+                console.say(&diff::unified(self, host, change))?;
+            }
+        }
+        if !changes.is_empty() && is_running(host, Path::new("/proc")) {
+            notes.push(warning(host));
+        }
+        let backup = if args.dry_run || changes.is_empty() {
+            None
+        } else {
+            let now = SystemClock::new().now();
+            let made = self.backups.make(&self.of(host), now, &changes);
+            Some(made.map_err(|error| failure(&error))?)
+        };
+        let done = Done {
+            host: host.id(),
+            files,
+            changed: !changes.is_empty(),
+            dry_run: args.dry_run,
+            backup,
+            notes,
+        };
+        self.report(host, &sentence(host, step, &done), &done, args, console)
+    }
+
+    fn undo(&self, host: Host, args: &SetupArgs, console: &mut Console) -> Result<(), Failure> {
+        let way_back = match self.backups.way_back(&self.of(host)) {
+            // Among all hosts those that were never changed are none to speak of.
+            Err(BackupError::None(_)) if args.all => return Ok(()),
+            other => other.map_err(|error| failure(&error))?,
+        };
+        if !args.json {
+            for (file, before) in &way_back.steps {
+                let before = before.as_deref().unwrap_or_default();
+                console.say(&diff::between(self, host, file, before))?;
+            }
+        }
+        if !args.dry_run {
+            way_back.go().map_err(|error| failure(&error))?;
+        }
+        let files: Vec<PathBuf> = way_back
+            .steps
+            .iter()
+            .map(|(file, _)| file.real.clone())
+            .collect();
+        let done = Done {
+            host: host.id(),
+            changed: !files.is_empty(),
+            files,
+            dry_run: args.dry_run,
+            backup: Some(way_back.place),
+            notes: Vec::new(),
+        };
+        let text = match (done.changed, args.dry_run) {
+            (false, _) => format!("{}: nothing differs from before the change.", host.title()),
+            (true, true) => format!("{}: this would bring back what was there.", host.title()),
+            (true, false) => format!("{}: what was there is there again.", host.title()),
+        };
+        self.report(host, &text, &done, args, console)
+    }
+
+    fn report(
+        &self,
+        host: Host,
+        text: &str,
+        done: &Done<'_>,
+        args: &SetupArgs,
+        console: &mut Console,
+    ) -> Result<(), Failure> {
+        if args.json {
+            return console.json(done);
+        }
+        console.say(text)?;
+        for note in &done.notes {
+            console.note(&format!("note: {note}"));
+        }
+        if let (Some(backup), false) = (&done.backup, args.undo) {
+            let scope = match self.scope {
+                Scope::User => "",
+                Scope::Project => " --scope project",
+            };
+            console.note(&format!(
+                "Before: {}. To go back: chaperone setup {}{scope} --undo",
+                backup.display(),
+                host.id()
+            ));
+        }
+        Ok(())
+    }
+
+    fn installed(&self) -> Vec<Host> {
+        let is_there = |host: &Host| {
+            let mut found = crate::hosts::locations(*host, self.scope, &self.around).into_iter();
+            found.any(|location| location.is_installed)
+        };
+        Host::ALL.into_iter().filter(is_there).collect()
+    }
+
+    /// What backups of a host are kept under: those of one project are not another's.
+    fn of(&self, host: Host) -> String {
+        match self.scope {
+            Scope::User => host.id().to_owned(),
+            Scope::Project => {
+                let here = self.around.here.to_string_lossy();
+                let digest = blake3::hash(here.as_bytes()).to_hex();
+                format!("{}-{}", host.id(), digest.split_at(16).0)
+            }
+        }
+    }
+}
+
+/// What follows the command: nothing, unless the configuration lies elsewhere than it usually does.
+fn arguments(paths: &Paths, usual: &Paths) -> Result<Vec<Box<str>>, Failure> {
+    if usual.config_file == paths.config_file {
+        return Ok(Vec::new());
+    }
+    let file = in_text(&paths.config_file)?;
+    Ok(vec!["serve".into(), "--config".into(), file.into()])
+}
+
+fn in_text(path: &Path) -> Result<String, Failure> {
+    path.to_str().map(str::to_owned).ok_or_else(|| {
+        let text = format!(
+            "{} is not UTF-8, which hosts' files must be",
+            path.display()
+        );
+        Failure::new(exit::FAILED, text)
+    })
+}
+
+fn failure(error: &BackupError) -> Failure {
+    Failure::new(exit::FAILED, chain(error))
+}
+
+fn warning(host: Host) -> String {
+    let title = host.title();
+    if writes_back(host) {
+        format!(
+            "{title} is running and may write its file back as it was. Quit it, start it again, and \
+             look: chaperone setup --list"
+        )
+    } else {
+        format!("{title} is running; start it again to see chaperone")
+    }
+}
+
+fn sentence(host: Host, step: Step, done: &Done<'_>) -> String {
+    let title = host.title();
+    match (step, done.changed, done.dry_run) {
+        (Step::Put | Step::Import, false, _) => format!("{title}: chaperone is in it already."),
+        (Step::Remove, false, _) => format!("{title}: chaperone is not in it."),
+        (_, true, true) => format!("{title}: nothing was changed; this is what would be."),
+        (Step::Put | Step::Import, true, false) => {
+            format!("{title}: starts chaperone from its next start on.")
+        }
+        (Step::Remove, true, false) => format!("{title}: chaperone is no longer in it."),
+    }
+}
