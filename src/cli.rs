@@ -10,6 +10,7 @@ mod complete;
 mod config;
 mod console;
 mod failure;
+mod headers;
 mod login;
 mod logout;
 mod meter;
@@ -80,6 +81,8 @@ enum Command {
     Login(login::LoginArgs),
     /// Sign out: at the provider, in the record, and on this machine
     Logout(logout::LogoutArgs),
+    /// Print the headers with which a host's own connector reaches a server
+    HeadersHelper(headers::HeadersArgs),
     /// Say who is signed in, with which roles and scopes, until when
     Whoami(report::ReportArgs),
     /// Say how everything stands: person, policy, servers, log
@@ -143,6 +146,9 @@ fn run(cli: Cli, console: &mut Console) -> Result<u8, Failure> {
         }
         Some(Command::Logout(args)) => {
             within(paths, async |app| logout::run(&args, app, console).await)
+        }
+        Some(Command::HeadersHelper(args)) => {
+            within(paths, async |app| headers::run(&args, app, console).await)
         }
         Some(Command::Whoami(args)) => {
             within(paths, async |app| report::whoami(&args, app, console).await)

@@ -265,6 +265,8 @@ pub struct ServerConfig {
     pub audience: Box<str>,
     /// Scopes for this audience beside the usual ones.
     pub scopes: Vec<Box<str>>,
+    /// Whether hosts' own connectors get the person's token for it (`chaperone headers-helper`).
+    pub headers_helper: bool,
     /// Deadline of a TCP and TLS connection.
     pub connect_timeout: Duration,
     /// Deadline of a list.

@@ -95,6 +95,10 @@ mod secrets;
 mod terminal;
 
 #[cfg(test)]
+#[path = "whole/headers.rs"]
+mod headers;
+
+#[cfg(test)]
 #[path = "whole/setup.rs"]
 mod setup;
 

@@ -75,6 +75,7 @@ fn one<'d>(entry: Value<'d>, report: &mut Report) -> Option<(ServerConfig, Value
     });
     let audience = section.or("audience", as_written, report, values::text);
     let scopes = section.or("scopes", Vec::new(), report, values::texts);
+    let headers_helper = section.or("headers_helper", false, report, values::boolean);
     let connect_timeout = section.or("connect_timeout", seconds(5), report, values::duration);
     let list_timeout = section.or("list_timeout", seconds(10), report, values::duration);
     let call_timeout = section.or("call_timeout", seconds(120), report, values::duration);
@@ -85,6 +86,7 @@ fn one<'d>(entry: Value<'d>, report: &mut Report) -> Option<(ServerConfig, Value
         auth,
         audience,
         scopes,
+        headers_helper,
         connect_timeout,
         list_timeout,
         call_timeout,

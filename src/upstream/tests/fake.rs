@@ -346,6 +346,7 @@ pub(super) fn config(address: SocketAddr) -> ServerConfig {
         auth: ServerAuth::None,
         audience: "fake".into(),
         scopes: Vec::new(),
+        headers_helper: false,
         connect_timeout: Duration::from_secs(5),
         list_timeout: Duration::from_secs(10),
         call_timeout: Duration::from_secs(20),
