@@ -7,6 +7,7 @@ mod file;
 mod identity;
 mod layers;
 mod load;
+mod named;
 mod near;
 mod servers;
 mod shown;

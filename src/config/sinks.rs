@@ -3,12 +3,12 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use toml::de::DeValue;
 use url::Url;
 
 use super::document::{Report, Value};
-use super::layers::{Part, Section};
-use super::servers::{Address, Named, name};
+use super::layers::Section;
+use super::named;
+use super::servers::Address;
 use super::shown::Shown;
 use super::values::{self, Endpoint};
 use crate::name::ServerName;
@@ -182,44 +182,13 @@ const TIMEOUT: Duration = Duration::from_secs(30);
 /// The port that is registered for syslog over TLS (RFC 5425 §4.1).
 const SYSLOG_TLS: u16 = 6514;
 
-/// Reads the sinks of all files. All of them count: a user may send his records to more places, and
-/// cannot keep them from the administrator's.
+/// Reads the sinks of all files.
 pub(super) fn read(files: Vec<Value<'_>>, report: &mut Report) -> Vec<SinkConfig> {
-    let mut sinks: Vec<SinkConfig> = Vec::new();
-    for file in files {
-        let Some(entries) = file.elements() else {
-            file.expected::<()>(report, "tables, [[audit.sink]]");
-            continue;
-        };
-        for entry in entries {
-            let Some((sink, name_at)) = one(entry, report) else {
-                continue;
-            };
-            let name = &sink.name;
-            if sinks.iter().any(|known| known.name == *name) {
-                name_at.refuse::<()>(report, &format!("there are two sinks named '{name}'"));
-            } else {
-                sinks.push(sink);
-            }
-        }
-    }
-    sinks
+    let sinks = named::tables(files, "sink", report, way).into_iter();
+    sinks.map(|(name, way)| SinkConfig { name, way }).collect()
 }
 
-fn one<'d>(entry: Value<'d>, report: &mut Report) -> Option<(SinkConfig, Value<'d>)> {
-    let DeValue::Table(table) = entry.get() else {
-        return entry.expected(report, "a table, [[audit.sink]]");
-    };
-    let part = Part {
-        document: entry.document,
-        table,
-        at: entry.span().start,
-    };
-    let known_as = table.get("name").and_then(|name| name.get_ref().as_str());
-    let title = format!("audit.sink.{}", known_as.unwrap_or("?").escape_debug());
-    let mut section = Section::new(title, vec![part]);
-    let name_at = section.values("name").into_iter().next();
-    let name = section.required("name", report, name);
+fn way(mut section: Section<'_>, report: &mut Report) -> Option<SinkWay> {
     let kind = section.required("kind", report, |value, report| {
         values::word(value, report, &KINDS)
     });
@@ -235,8 +204,7 @@ fn one<'d>(entry: Value<'d>, report: &mut Report) -> Option<(SinkConfig, Value<'
         None => return None,
     };
     section.finish(report);
-    let Named(name) = name?;
-    Some((SinkConfig { name, way: way? }, name_at?))
+    way
 }
 
 fn receiver(section: &mut Section<'_>, usual: Auth, report: &mut Report) -> Option<Receiver> {

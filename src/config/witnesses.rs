@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
-use toml::de::DeValue;
 use url::Url;
 
 use super::document::{Report, Value};
-use super::layers::{Part, Section};
-use super::servers::{Address, Named, name};
+use super::layers::Section;
+use super::named;
+use super::servers::Address;
 use super::shown::Shown;
 use super::values;
 use crate::name::ServerName;
@@ -33,43 +33,23 @@ pub struct WitnessConfig {
     pub timeout: Duration,
 }
 
-/// Reads the witnesses of all files. All of them count, as sinks do.
+/// Reads the witnesses of all files.
 pub(super) fn read(files: Vec<Value<'_>>, report: &mut Report) -> Vec<WitnessConfig> {
-    let mut witnesses: Vec<WitnessConfig> = Vec::new();
-    for file in files {
-        let Some(entries) = file.elements() else {
-            file.expected::<()>(report, "tables, [[audit.witness]]");
-            continue;
-        };
-        for entry in entries {
-            let Some((witness, name_at)) = one(entry, report) else {
-                continue;
-            };
-            let name = &witness.name;
-            if witnesses.iter().any(|known| known.name == *name) {
-                name_at.refuse::<()>(report, &format!("there are two witnesses named '{name}'"));
-            } else {
-                witnesses.push(witness);
-            }
-        }
-    }
-    witnesses
+    let witnesses = named::tables(files, "witness", report, rest).into_iter();
+    let named = witnesses.map(|(name, (url, key, every, timeout))| WitnessConfig {
+        name,
+        url,
+        key,
+        every,
+        timeout,
+    });
+    named.collect()
 }
 
-fn one<'d>(entry: Value<'d>, report: &mut Report) -> Option<(WitnessConfig, Value<'d>)> {
-    let DeValue::Table(table) = entry.get() else {
-        return entry.expected(report, "a table, [[audit.witness]]");
-    };
-    let part = Part {
-        document: entry.document,
-        table,
-        at: entry.span().start,
-    };
-    let known_as = table.get("name").and_then(|name| name.get_ref().as_str());
-    let title = format!("audit.witness.{}", known_as.unwrap_or("?").escape_debug());
-    let mut section = Section::new(title, vec![part]);
-    let name_at = section.values("name").into_iter().next();
-    let name = section.required("name", report, name);
+fn rest(
+    mut section: Section<'_>,
+    report: &mut Report,
+) -> Option<(Url, WitnessKey, Duration, Duration)> {
     let url = section.required("url", report, |value, report| {
         values::safe_url(value, report).map(Address)
     });
@@ -77,15 +57,8 @@ fn one<'d>(entry: Value<'d>, report: &mut Report) -> Option<(WitnessConfig, Valu
     let every = section.or("every", EVERY, report, values::duration);
     let timeout = section.or("timeout", TIMEOUT, report, values::duration);
     section.finish(report);
-    let (Named(name), Address((_, url))) = (name?, url?);
-    let witness = WitnessConfig {
-        name,
-        url,
-        key: key?,
-        every,
-        timeout,
-    };
-    Some((witness, name_at?))
+    let Address((_, url)) = url?;
+    Some((url, key?, every, timeout))
 }
 
 fn key(value: Value<'_>, report: &mut Report) -> Option<WitnessKey> {
