@@ -5,9 +5,11 @@ use std::path::Path;
 
 use rusqlite::{Connection, OptionalExtension as _, params};
 
+use super::checkpoint::{Cosigned, cosigned};
 use super::reader::{ReadError, Reader};
 use super::tree::proof::Prover;
 use super::tree::{Frontier, Hash};
+use crate::note::WitnessKey;
 
 /// A head, and how it continues an older one.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -90,6 +92,17 @@ pub fn continuation(
         frontier,
         note: note.into(),
     }))
+}
+
+/// The newest head that this witness cosigned, by what is kept in the log.
+#[must_use]
+pub fn newest(log: &Path, witness: &str, key: &WitnessKey) -> Option<Cosigned> {
+    let reader = Reader::open_live(log).ok()?;
+    let query = "SELECT note FROM cosigned WHERE witness = ?1";
+    let note = reader
+        .connection()
+        .query_row(query, [witness], |row| row.get::<_, String>(0));
+    cosigned(&note.ok()?, key).ok().flatten()
 }
 
 /// The tree that the witness knows.

@@ -17,9 +17,8 @@ use super::Courier;
 use super::channel::CONNECT;
 use super::http::{Reply, post};
 use super::pace::Pace;
-use crate::audit::witness::{Continuation, ContinuationError, continuation};
+use crate::audit::witness::{Continuation, ContinuationError, continuation, newest};
 use crate::audit::{Cosigned, Event};
-use crate::clock::Timestamp;
 use crate::config::WitnessConfig;
 use crate::paths::{self, Paths};
 use crate::wording::chain;
@@ -45,32 +44,30 @@ pub struct Sight {
 }
 
 impl Sight {
-    /// What is kept of a witness.
+    /// What is kept of a witness: in the log what it saw, beside it why it sees nothing now.
     pub(super) fn of(paths: &Paths, witness: &WitnessConfig) -> Self {
-        let kept = Kept::load(&file(paths, witness));
+        let seen = newest(&paths.audit_db(), witness.name.as_str(), &witness.key);
         Self {
             witness: witness.name.as_str().into(),
             to: witness.url.as_str().into(),
-            seen: kept.seen,
-            time: kept.time,
-            problem: kept.problem,
+            seen: seen.as_ref().map_or(0, |seen| seen.checkpoint.head.size),
+            time: seen.map(|seen| seen.time.to_string().into()),
+            problem: Trouble::load(&file(paths, witness)).problem,
         }
     }
 }
 
-/// What is kept of a witness beside its cosignature, for whoever asks how it is.
-#[derive(Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+/// Why a witness cosigns nothing now, for whoever asks how it is.
+#[derive(Debug, Default, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Kept {
+struct Trouble {
     version: u32,
-    seen: u64,
-    time: Option<Box<str>>,
     problem: Option<Box<str>>,
     /// Whether a contradiction is on record, and not resolved.
     is_contradicted: bool,
 }
 
-impl Kept {
+impl Trouble {
     fn load(file: &Path) -> Self {
         let kept = std::fs::read(file).ok();
         let kept = kept.and_then(|bytes| serde_json::from_slice::<Self>(&bytes).ok());
@@ -81,7 +78,7 @@ impl Kept {
     fn keep(mut self, file: &Path) {
         self.version = VERSION;
         if let Err(error) = self.store(file) {
-            tracing::warn!(%error, "what a witness has seen cannot be kept");
+            tracing::warn!(%error, "what keeps a witness from cosigning cannot be kept");
         }
     }
 
@@ -93,6 +90,15 @@ impl Kept {
 fn file(paths: &Paths, witness: &WitnessConfig) -> PathBuf {
     let name = format!("{}.json", witness.name);
     paths.witness_dir().join(name)
+}
+
+/// What came of showing a head.
+#[derive(Debug)]
+enum Shown {
+    /// There is none, or the witness has seen it before.
+    Nothing,
+    /// The witness cosigned it.
+    Cosigned,
 }
 
 /// Why a head is not cosigned.
@@ -143,31 +149,28 @@ impl Courier {
         self.shown(witness).await.map_err(|(why, _)| why)
     }
 
-    /// Shows the newest head, keeps what comes of it, and puts a contradiction on record once.
+    /// Shows the newest head, keeps what is wrong, and puts a contradiction on record once.
     async fn shown(&self, witness: &WitnessConfig) -> Result<(), (String, Option<Duration>)> {
         let (file, done) = (file(&self.0.paths, witness), self.show(witness).await);
-        let mut kept = Kept::load(&file);
+        let before = Trouble::load(&file);
         let (why, after, is_contradicted) = match done {
-            Ok(None) => return Ok(()),
-            Ok(Some((seen, time))) => {
-                let time = Some(time.to_string().into());
-                let kept = Kept {
-                    seen,
-                    time,
-                    ..Kept::default()
-                };
-                kept.keep(&file);
+            Ok(Shown::Nothing) => return Ok(()),
+            Ok(Shown::Cosigned) => {
+                if before.problem.is_some() {
+                    Trouble::default().keep(&file);
+                }
                 return Ok(());
             }
             Err(Unseen::Later(why, after)) => (why, after, false),
             Err(Unseen::Contradicted(why)) => (why, None, true),
         };
-        if is_contradicted && !kept.is_contradicted {
-            kept.is_contradicted = self.contradicted(witness, &why).await;
+        let mut now = before.clone();
+        if is_contradicted && !before.is_contradicted {
+            now.is_contradicted = self.contradicted(witness, &why).await;
         }
-        if kept.problem.as_deref() != Some(&why) {
-            kept.problem = Some(why.as_str().into());
-            kept.keep(&file);
+        now.problem = Some(why.as_str().into());
+        if now != before {
+            now.keep(&file);
         }
         Err((why, after))
     }
@@ -186,20 +189,20 @@ impl Courier {
         recorded.is_ok()
     }
 
-    /// How many records the witness has seen, and when; nothing, if it has seen them all before.
-    async fn show(&self, witness: &WitnessConfig) -> Result<Option<(u64, Timestamp)>, Unseen> {
+    async fn show(&self, witness: &WitnessConfig) -> Result<Shown, Unseen> {
         let mut seen = None;
         for _ in 0..ROUNDS {
             let Some(shown) = self.continuation(witness, seen).await? else {
-                return Ok(None);
+                return Ok(Shown::Nothing);
             };
             if seen.is_none() && shown.old == shown.frontier.size() {
-                return Ok(None);
+                return Ok(Shown::Nothing);
             }
             let reply = self.ask(witness, &shown).await?;
             match answer::read(&reply, &shown.note, &witness.key) {
-                Answer::Cosigned { note, time } => {
-                    return self.cosigned(witness, &shown, note, time).await.map(Some);
+                Answer::Cosigned(note) => {
+                    self.cosigned(witness, &shown, note).await?;
+                    return Ok(Shown::Cosigned);
                 }
                 Answer::Saw(size) => seen = Some(size),
                 Answer::Contradicts(why) => return Err(Unseen::Contradicted(why)),
@@ -250,19 +253,14 @@ impl Courier {
         witness: &WitnessConfig,
         shown: &Continuation,
         note: String,
-        time: Timestamp,
-    ) -> Result<(u64, Timestamp), Unseen> {
-        let size = shown.frontier.size();
+    ) -> Result<(), Unseen> {
         let kept = self.0.audit.cosigned(Cosigned {
             witness: witness.name.as_str().into(),
-            size,
+            size: shown.frontier.size(),
             frontier: shown.frontier.to_bytes(),
             note: note.into(),
         });
-        let failed = |why: std::sync::Arc<crate::audit::StoreError>| {
-            Unseen::Later(chain(why.as_ref()), None)
-        };
-        kept.await.map_err(failed)?;
-        Ok((size, time))
+        let kept = kept.await;
+        kept.map_err(|why| Unseen::Later(chain(why.as_ref()), None))
     }
 }

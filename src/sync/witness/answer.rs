@@ -6,21 +6,15 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
 use super::super::http::Reply;
-use crate::audit::checkpoint::{cosign, cosigned};
+use crate::audit::checkpoint::cosign;
 use crate::audit::witness::Continuation;
-use crate::clock::Timestamp;
 use crate::note::WitnessKey;
 
 /// What a witness says.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Answer {
-    /// That it has seen the head, and when.
-    Cosigned {
-        /// The head with its signature.
-        note: String,
-        /// When.
-        time: Timestamp,
-    },
+    /// That it has seen the head, which is here with its signature.
+    Cosigned(String),
     /// That the head it saw last covers so many records.
     Saw(u64),
     /// That the log is not the one whose head it saw.
@@ -67,17 +61,10 @@ pub(super) fn read(reply: &Reply, note: &str, key: &WitnessKey) -> Answer {
 
 fn taken(reply: &Reply, note: &str, key: &WitnessKey) -> Answer {
     let lines = String::from_utf8_lossy(&reply.body);
-    let signed = match cosign(note, &lines, key) {
-        Ok(Some(signed)) => signed,
-        Ok(None) => return Answer::Later("it answers without a signature of its key".into()),
-        Err(why) => return Answer::Later(format!("what it answers is no cosignature: {why}")),
-    };
-    match cosigned(&signed, key) {
-        Ok(Some(cosigned)) => Answer::Cosigned {
-            time: cosigned.time,
-            note: signed,
-        },
-        Ok(None) | Err(_) => Answer::Later("what it answers is no cosignature".into()),
+    match cosign(note, &lines, key) {
+        Ok(Some(signed)) => Answer::Cosigned(signed),
+        Ok(None) => Answer::Later("it answers without a signature of its key".into()),
+        Err(why) => Answer::Later(format!("what it answers is no cosignature: {why}")),
     }
 }
 
