@@ -27,6 +27,7 @@ use crate::principal::{Generation, Identity};
 mod admission;
 mod alone;
 mod cosigned;
+mod custodian;
 mod opening;
 mod prune;
 mod rotate;
@@ -35,7 +36,8 @@ mod transaction;
 mod upgrade;
 
 pub use cosigned::Cosigned;
-pub use opening::{Custodian, OPEN_FLAGS, Opening};
+pub use custodian::Custodian;
+pub use opening::{OPEN_FLAGS, Opening};
 pub use prune::{Prune, Pruned};
 
 /// How long a transaction waits for the others' before it is refused.

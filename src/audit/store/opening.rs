@@ -7,33 +7,29 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
-use std::time::Duration;
 
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags, OptionalExtension as _, params};
 
+use super::custodian::{Answer, Custodian};
 use super::transaction::{Failure, stored_head};
 use super::{BUSY, FileId, Store};
 use crate::audit::entry::{self, Device};
 use crate::audit::error::{Damage, StoreError};
-use crate::audit::key::{self, KeyError, KeyPlace, Keys};
-use crate::audit::mark::{self, Mark};
+use crate::audit::key::{KeyError, KeyPlace};
+use crate::audit::mark;
 use crate::audit::process::take_within;
 use crate::audit::schema;
 use crate::audit::tree::Frontier;
 use crate::clock::Clock;
 use crate::config::Durability;
-use crate::lock::FileLock;
-use crate::login::keychain::{KeychainError, SecretStore};
+use crate::login::keychain::SecretStore;
 use crate::paths::{self, Paths};
 
 /// How every connection to the log is opened: the file exists, and links are not followed.
 pub const OPEN_FLAGS: OpenFlags = OpenFlags::SQLITE_OPEN_READ_WRITE
     .union(OpenFlags::SQLITE_OPEN_NO_MUTEX)
     .union(OpenFlags::SQLITE_OPEN_NOFOLLOW);
-/// How long an opening waits for the keychain before it is refused; the keychain is asked on.
-const KEY_PATIENCE: Duration = Duration::from_secs(5);
 /// The write-ahead log is cut to this size when it begins anew; below it, writing over what is there
 /// costs less than growing again.
 const WAL_KEPT: i64 = 16 << 20;
@@ -208,11 +204,11 @@ impl Opening<'_> {
 }
 
 /// What the log says of itself.
-struct Log {
+pub(super) struct Log {
     id: Box<str>,
     origin: Box<str>,
-    public_key: Vec<u8>,
-    place: KeyPlace,
+    pub(super) public_key: Vec<u8>,
+    pub(super) place: KeyPlace,
 }
 
 fn read_log(conn: &Connection, path: &Path) -> Result<Log, StoreError> {
@@ -283,122 +279,4 @@ fn identify(conn: &Connection, path: &Path) -> Result<bool, StoreError> {
         return Err(StoreError::Newer { found: version });
     }
     Ok(false)
-}
-
-/// Has the keys once they were read, and waits for them without letting anybody wait for ever: the
-/// keychain is asked by a thread of its own, whose late answer serves the next attempt.
-#[derive(Default)]
-pub struct Custodian {
-    keys: Option<Arc<Keys>>,
-    pending: Option<Receiver<Result<Answer, KeyError>>>,
-}
-
-/// What asking for the keys led to.
-struct Answer {
-    keys: Keys,
-    /// Why they are in a file.
-    no_keychain: Option<KeychainError>,
-    /// The head of an earlier log, which the keychain still remembers.
-    earlier: Option<Mark>,
-    /// Held while the log is made.
-    _lock: Option<FileLock>,
-}
-
-impl Answer {
-    /// Where the key is and why, for the first record.
-    fn story(&self) -> String {
-        let key = match &self.no_keychain {
-            None => "the signing key is in the keychain".to_owned(),
-            Some(why) => format!("the signing key is in a private file: {why}"),
-        };
-        match &self.earlier {
-            None => key,
-            Some(Mark { log_id, size, .. }) => format!(
-                "{key}; the keychain remembers an earlier log, {log_id} with {size} records"
-            ),
-        }
-    }
-}
-
-impl Custodian {
-    fn load(&mut self, opening: &Opening<'_>, log: &Log) -> Result<Arc<Keys>, StoreError> {
-        let kept = self
-            .keys
-            .as_ref()
-            .filter(|keys| keys.sign_for(&log.public_key));
-        let keys = match kept {
-            Some(keys) => Arc::clone(keys),
-            None => Arc::new(self.ask_to_load(opening, log)?.keys),
-        };
-        if !keys.sign_for(&log.public_key) {
-            return Err(StoreError::Key(KeyError::Other(log.place)));
-        }
-        self.keys = Some(Arc::clone(&keys));
-        Ok(keys)
-    }
-
-    fn ask_to_load(&mut self, opening: &Opening<'_>, log: &Log) -> Result<Answer, StoreError> {
-        if self.pending.is_none() {
-            let dir = opening.paths.data_dir.clone();
-            let secrets = Arc::clone(opening.secrets);
-            let (place, public) = (log.place, log.public_key.clone());
-            self.ask(move || {
-                Ok(Answer {
-                    keys: key::load_for(&public, place, &dir, &*secrets)?,
-                    no_keychain: None,
-                    earlier: None,
-                    _lock: None,
-                })
-            })?;
-        }
-        self.answer()
-    }
-
-    fn create(&mut self, opening: &Opening<'_>, lock: FileLock) -> Result<(), StoreError> {
-        let dir = opening.paths.data_dir.clone();
-        let secrets = Arc::clone(opening.secrets);
-        self.ask(move || {
-            let (keys, no_keychain) = key::create(&dir, &*secrets)?;
-            let earlier = match keys.place {
-                KeyPlace::Keychain => mark::read(&*secrets)?,
-                KeyPlace::File => None,
-            };
-            Ok(Answer {
-                keys,
-                no_keychain,
-                earlier,
-                _lock: Some(lock),
-            })
-        })
-    }
-
-    fn ask(
-        &mut self,
-        question: impl FnOnce() -> Result<Answer, KeyError> + Send + 'static,
-    ) -> Result<(), StoreError> {
-        let (sender, receiver) = sync_channel(1);
-        std::thread::Builder::new()
-            .name("audit-key".into())
-            .spawn(move || {
-                // Nobody waits any more when the program is ending.
-                let _sent = sender.send(question());
-            })
-            .map_err(|error| StoreError::Key(KeyError::Thread(error)))?;
-        self.pending = Some(receiver);
-        Ok(())
-    }
-
-    fn answer(&mut self) -> Result<Answer, StoreError> {
-        let Some(pending) = self.pending.take() else {
-            return Err(StoreError::Key(KeyError::Pending));
-        };
-        match pending.recv_timeout(KEY_PATIENCE) {
-            Ok(answer) => answer.map_err(StoreError::Key),
-            Err(RecvTimeoutError::Timeout) => {
-                self.pending = Some(pending);
-                Err(StoreError::Key(KeyError::Pending))
-            }
-            Err(RecvTimeoutError::Disconnected) => Err(StoreError::Key(KeyError::Lost)),
-        }
-    }
 }
