@@ -15,6 +15,22 @@ const COLLECTED: &str = "collected";
 /// Where in the home its certificates are, if it has any.
 pub const PKI: &str = "pki";
 
+/// One plain server that everybody may use, `more` in the configuration, and Alice, who signs in.
+pub async fn settle_in(world: &mut World, provider: &Provider, more: &str) {
+    let mut command = world.node("tests/world/servers/plain.mjs");
+    command.arg("only");
+    let server = world.server_of(command, "only", provider).await;
+    world.configure(provider, &[&server], more);
+    let policy = "version: \"1.0\"\npolicies:\n  - {name: all, servers: [\"*\"], roles: [\"*\"]}\n";
+    world.write_policy(policy);
+    let (page, output) = world.sign_in("alice").await;
+    assert_eq!(
+        (page.status, output.status.code()),
+        (200, Some(0)),
+        "{output:?}"
+    );
+}
+
 /// Somebody who is signed in, with a place that records are sent to.
 pub struct Scene {
     pub world: World,
@@ -35,19 +51,7 @@ impl Scene {
         let url = start(&mut world, &provider, None).await;
         let sink = sink.replace("URL", &url);
         let more = format!("[[audit.sink]]\nname = \"siem\"\n{sink}\n");
-        let mut command = world.node("tests/world/servers/plain.mjs");
-        command.arg("only");
-        let server = world.server_of(command, "only", &provider).await;
-        world.configure(&provider, &[&server], &more);
-        let policy =
-            "version: \"1.0\"\npolicies:\n  - {name: all, servers: [\"*\"], roles: [\"*\"]}\n";
-        world.write_policy(policy);
-        let (page, output) = world.sign_in("alice").await;
-        assert_eq!(
-            (page.status, output.status.code()),
-            (200, Some(0)),
-            "{output:?}"
-        );
+        settle_in(&mut world, &provider, &more).await;
         Self {
             world,
             provider,

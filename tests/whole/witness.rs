@@ -5,6 +5,7 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 
+use crate::sync::settle_in;
 use crate::world::World;
 use crate::world::parts::{Provider, http};
 
@@ -29,23 +30,11 @@ impl Scene {
         let keys = get(&url, "keys").await;
         let mut keys = keys.lines().map(str::to_owned);
         let keys = [keys.next().expect("a key"), keys.next().expect("a key")];
-        let mut command = world.node("tests/world/servers/plain.mjs");
-        command.arg("only");
-        let server = world.server_of(command, "only", &provider).await;
         let witness = |name, key: &str| {
             format!("[[audit.witness]]\nname = \"{name}\"\nurl = \"{url}\"\nkey = \"{key}\"\n")
         };
         let more = witness("company", &keys[0]) + &witness("public", &keys[1]);
-        world.configure(&provider, &[&server], &more);
-        let policy =
-            "version: \"1.0\"\npolicies:\n  - {name: all, servers: [\"*\"], roles: [\"*\"]}\n";
-        world.write_policy(policy);
-        let (page, output) = world.sign_in("alice").await;
-        assert_eq!(
-            (page.status, output.status.code()),
-            (200, Some(0)),
-            "{output:?}"
-        );
+        settle_in(&mut world, &provider, &more).await;
         let scene = Self {
             world,
             provider,
@@ -59,6 +48,13 @@ impl Scene {
     async fn call(&self) {
         let start = ["call", "only__start", "{}"];
         assert_eq!(self.world.run(&start).await.status.code(), Some(0));
+    }
+
+    /// Writes the calls into a bundle.
+    async fn export(&self, bundle: &str) {
+        let select = ["--select", "tool=start"];
+        let export = [&["audit", "export", "--bundle", bundle], &select[..]].concat();
+        assert_eq!(self.world.run(&export).await.status.code(), Some(0));
     }
 
     async fn trust(&self) {
@@ -217,15 +213,7 @@ async fn an_auditor_who_trusts_the_witness_alone_verifies_the_log_and_evidence_f
     for _ in 0..3 {
         scene.call().await;
     }
-    let export = [
-        "audit",
-        "export",
-        "--bundle",
-        &bundle,
-        "--select",
-        "tool=start",
-    ];
-    assert_eq!(scene.world.run(&export).await.status.code(), Some(0));
+    scene.export(&bundle).await;
     for key in &scene.keys {
         let verify = ["audit", "verify", &copy, "--witness-key", key];
         let output = scene.world.run(&verify).await;
@@ -311,15 +299,7 @@ async fn a_new_key_is_told_to_the_witness_and_the_old_one_still_verifies() {
         .join("evidence.zip")
         .display()
         .to_string();
-    let export = [
-        "audit",
-        "export",
-        "--bundle",
-        &bundle,
-        "--select",
-        "tool=start",
-    ];
-    assert_eq!(scene.world.run(&export).await.status.code(), Some(0));
+    scene.export(&bundle).await;
     for file in [None, Some(&*bundle)] {
         let verify = ["audit", "verify", "--key", old.trim(), "--json"];
         let output = scene
