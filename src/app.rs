@@ -1,5 +1,6 @@
 //! Puts the parts together, and takes them apart again in order.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -36,6 +37,8 @@ pub struct App {
     pub sync: Courier,
     /// Secrets of this account and data directory.
     pub keychain: Arc<OsKeychain>,
+    /// Who waits for what runs beside.
+    pub tasks: Tasks,
 }
 
 /// Why the program cannot do more than say so.
@@ -53,13 +56,16 @@ impl App {
     /// Reads the configuration and puts the parts together. Without a usable configuration there
     /// are no servers and nobody can sign in, and everything says why.
     #[must_use]
-    pub fn open(mut paths: Paths, tasks: &Tasks) -> Self {
+    pub fn open(paths: Paths, tasks: &Tasks) -> Self {
         let config = config::load(&paths);
-        if let Some(dir) = config
-            .as_ref()
-            .ok()
-            .and_then(|config| config.data_dir.clone())
-        {
+        Self::with(config, paths, tasks)
+    }
+
+    /// The same with a configuration that may not have been written yet.
+    #[must_use]
+    pub fn with(config: Result<Config, ConfigError>, mut paths: Paths, tasks: &Tasks) -> Self {
+        let refused = refused(&config);
+        if let Some(dir) = fixed_data_dir(&config, &paths) {
             paths.data_dir = dir;
         }
         let keychain = Arc::new(OsKeychain::new(&paths.data_dir));
@@ -101,7 +107,7 @@ impl App {
         });
         let config = config.map_err(Unusable::from);
         let config = config.and_then(|config| Ok((config, http?)));
-        let (config, gateway) = gateway(config, &session, &audit, &sync, &paths, tasks);
+        let (config, gateway) = gateway(config, refused, &session, &audit, &sync, &paths, tasks);
         Self {
             paths,
             config,
@@ -110,7 +116,26 @@ impl App {
             gateway,
             sync,
             keychain,
+            tasks: tasks.clone(),
         }
+    }
+}
+
+/// Where the data is to lie, if the administrator says so; also where the rest cannot be used.
+fn fixed_data_dir(config: &Result<Config, ConfigError>, paths: &Paths) -> Option<PathBuf> {
+    match config {
+        Ok(config) => config.data_dir.clone(),
+        Err(_) => config::data_dir(paths),
+    }
+}
+
+/// What settings asked for in vain. Whoever has none yet has asked for nothing.
+fn refused(config: &Result<Config, ConfigError>) -> Option<Box<str>> {
+    match config {
+        Ok(config) if config.refused.is_empty() => None,
+        Ok(config) => Some(config.refused.join("\n").into()),
+        Err(ConfigError::Missing { .. }) => None,
+        Err(error) => Some(format!("the configuration cannot be used:\n{error}").into()),
     }
 }
 
@@ -151,6 +176,7 @@ fn recorder(audit: &Audit) -> BeginSession {
 
 fn gateway(
     config: Result<(Config, Http), Unusable>,
+    refused: Option<Box<str>>,
     session: &Session,
     audit: &Audit,
     sync: &Courier,
@@ -201,6 +227,7 @@ fn gateway(
         notes: settings
             .map(|config| config.notes.clone())
             .unwrap_or_default(),
+        refused,
         tasks: tasks.clone(),
     };
     (config, Gateway::new(setup))

@@ -21,7 +21,7 @@ use crate::config::Durability;
 use crate::login::keychain::SecretStore;
 use crate::paths::Paths;
 use crate::policy::Permit;
-use crate::principal::{Generation, Identity};
+use crate::principal::Identity;
 
 pub mod bundle;
 pub mod checkpoint;
@@ -30,6 +30,7 @@ mod entry;
 mod error;
 mod event;
 pub mod export;
+pub mod glance;
 pub mod key;
 pub mod mark;
 mod process;
@@ -37,10 +38,12 @@ pub mod query;
 mod queue;
 pub mod reader;
 pub mod redact;
+mod rekey;
 mod reserve;
 mod rotation;
 pub mod schema;
 mod scribe;
+mod session;
 mod slot;
 pub mod spool;
 pub mod stats;
@@ -50,7 +53,7 @@ pub mod verify;
 pub mod witness;
 mod writer;
 
-pub use error::{Damage, StoreError};
+pub use error::{Damage, StoreError, way_back};
 pub use event::{Agent, Call, Definitions, Event, Outcome, OutcomeStatus, RefusalReason};
 
 pub use entry::Device;
@@ -291,69 +294,6 @@ impl Audit {
         }
     }
 
-    /// Opens a session in one transaction with its `login` record; every older generation is
-    /// refused from then on.
-    ///
-    /// # Errors
-    /// When it cannot be written.
-    pub async fn begin_session(&self, who: &Identity) -> Result<Generation, Arc<StoreError>> {
-        let work = Work::BeginSession(who.clone());
-        let answer = self.writer().submit(work, None).await?;
-        if let Done::Session(generation) = answer.done {
-            Ok(generation)
-        } else {
-            Err(Arc::new(StoreError::Closed))
-        }
-    }
-
-    /// Ends the session if `of` is still the current one, with a `logout` record; whether it was.
-    ///
-    /// # Errors
-    /// When it cannot be written.
-    pub async fn end_session(
-        &self,
-        who: &Identity,
-        of: Generation,
-    ) -> Result<bool, Arc<StoreError>> {
-        let work = Work::EndSession(who.clone(), of);
-        let answer = self.writer().submit(work, None).await?;
-        Ok(matches!(answer.done, Done::Ended(true)))
-    }
-
-    /// Whose session is open, if one is.
-    ///
-    /// # Errors
-    /// When the log cannot be read.
-    pub async fn current_session(&self) -> Result<Option<(Identity, Generation)>, Arc<StoreError>> {
-        self.asked(Ask::Session).await
-    }
-
-    /// Signs heads with another key from now on, with a record that both keys signed; the old key is
-    /// forgotten.
-    ///
-    /// # Errors
-    /// When the new key cannot be kept, or the record cannot be written; then the old one is in force.
-    pub async fn rotate_key(&self) -> Result<(), Arc<StoreError>> {
-        let keys = self.asked(Ask::Keys).await?;
-        let settings = self.writer().settings();
-        let (paths, secrets) = (settings.paths.clone(), Arc::clone(&settings.secrets));
-        let prepare = move || {
-            let path = paths.lock("audit-key");
-            let lock = process::take_within(&path, store::BUSY);
-            let lock = lock.map_err(|cause| StoreError::Place { path, cause })?;
-            let next = key::prepare(&keys, &paths.data_dir, &*secrets).map_err(StoreError::Key)?;
-            Ok::<_, StoreError>((lock, Arc::new(next)))
-        };
-        let prepared = blocking(prepare).await?;
-        let (_lock, next) = prepared?;
-        let rotating = Arc::clone(&next);
-        self.asked(|reply| Ask::Rotate(rotating, reply)).await?;
-        let (paths, secrets) = (settings.paths.clone(), Arc::clone(&settings.secrets));
-        let adopt = move || key::adopt(&next, &paths.data_dir, &*secrets);
-        let adopted = blocking(adopt).await?;
-        adopted.map_err(|error| Arc::new(StoreError::Key(error)))
-    }
-
     async fn asked<T>(
         &self,
         ask: impl FnOnce(queue::Reply<T>) -> Ask,
@@ -399,14 +339,6 @@ impl Audit {
     async fn scribe(&self) -> Result<Arc<Scribe>, Arc<StoreError>> {
         self.writer().scribe().await
     }
-}
-
-/// Runs what waits for the disk or the keychain.
-async fn blocking<T: Send + 'static>(
-    work: impl FnOnce() -> T + Send + 'static,
-) -> Result<T, Arc<StoreError>> {
-    let done = tokio::task::spawn_blocking(work).await;
-    done.map_err(|_panicked| Arc::new(StoreError::Closed))
 }
 
 impl Receipt {

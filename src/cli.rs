@@ -9,8 +9,10 @@ mod call;
 mod complete;
 mod config;
 mod console;
+mod doctor;
 mod failure;
 mod headers;
+mod help;
 mod login;
 mod logout;
 mod meter;
@@ -20,6 +22,7 @@ mod report;
 mod serve;
 mod setup;
 mod sync;
+mod version;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -28,6 +31,7 @@ use std::time::Duration;
 use clap::{Parser, Subcommand};
 
 use crate::app::App;
+use crate::codes::Code;
 use crate::config::Environment;
 use crate::login::detached::{self, Detached};
 use crate::paths::Paths;
@@ -40,11 +44,20 @@ use failure::{Failure, exit};
 /// One MCP server in front of many: signs you in, shows and allows what the policy leaves, and
 /// records every call.
 #[derive(Debug, Parser)]
-#[command(name = "chaperone", version, after_help = AFTER_HELP, max_term_width = 100)]
+#[command(
+    name = "chaperone",
+    version,
+    after_help = AFTER_HELP,
+    max_term_width = 100,
+    disable_help_subcommand = true
+)]
 pub struct Cli {
     /// Another configuration than the account's own.
     #[arg(long, global = true, value_name = "FILE")]
     config: Option<PathBuf>,
+    /// Nothing that counts up while long work goes on, for screen readers and records of a terminal.
+    #[arg(long, global = true)]
+    no_progress: bool,
     #[command(subcommand)]
     command: Option<Command>,
 }
@@ -87,6 +100,8 @@ enum Command {
     Whoami(report::ReportArgs),
     /// Say how everything stands: person, policy, servers, log
     Status(report::ReportArgs),
+    /// Find out what is wrong, and what to do about it
+    Doctor(doctor::DoctorArgs),
     /// List the servers, what the policy leaves of each, and why the rest is missing
     Servers(report::ReportArgs),
     /// List the tools, and why some are not shown
@@ -103,42 +118,44 @@ enum Command {
     Sync(sync::SyncArgs),
     /// Look at the settings
     Config(config::ConfigArgs),
+    /// Say which program this is: version, commit, target
+    Version(version::VersionArgs),
     /// Print completions for a shell
     Completions(complete::CompletionsArgs),
     /// Print the manual page
     Man,
+    /// Explain a command, the code of an error, or show a page of the documentation
+    Help(help::HelpArgs),
 }
 
 /// Runs the program.
 #[must_use]
 pub fn main() -> ExitCode {
+    let mut console = Console::of_system();
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
-        Err(error) => return complete::usage(&error),
+        Err(error) => return complete::usage(&error, &mut console),
     };
-    let mut console = Console::of_system();
     let code = run(cli, &mut console).unwrap_or_else(|failure| console.fail(&failure));
     ExitCode::from(code)
 }
 
 fn run(cli: Cli, console: &mut Console) -> Result<u8, Failure> {
-    no_core_dumps();
-    let environment = Environment::read();
-    telemetry::start(environment.log.as_deref()).map_err(|error| Failure::usage(&error))?;
-    let config = cli
-        .config
-        .map(|path| std::path::absolute(&path).unwrap_or(path));
-    let paths = Paths::find(config.or(environment.config), environment.data_dir)
-        .map_err(|error| Failure::usage(&error))?;
+    if cli.no_progress {
+        console.hide_progress();
+    }
+    let paths = begin(cli.config)?;
     match cli.command {
         Some(Command::Completions(args)) => complete::completions(&args, console),
+        Some(Command::Version(args)) => version::run(&args, console),
         Some(Command::Man) => complete::man(console),
+        Some(Command::Help(args)) => help::run(&args, console),
         Some(Command::Config(args)) => config::run(&args, &paths, console),
         Some(Command::Setup(args)) => setup::run(&args, &paths, console),
         Some(Command::Login(args)) if args.is_detached() => match detached::leave() {
             Ok(Detached::HandedOver) => Ok(exit::DONE),
             Ok(Detached::Alone) => within(paths, async |app| login::detached(app).await),
-            Err(error) => Err(Failure::failed(&error)),
+            Err(error) => Err(Failure::of(Code::System, &error)),
         },
         None | Some(Command::Serve) => serve::run(paths),
         Some(Command::Login(args)) => {
@@ -155,6 +172,9 @@ fn run(cli: Cli, console: &mut Console) -> Result<u8, Failure> {
         }
         Some(Command::Status(args)) => {
             within(paths, async |app| report::status(&args, app, console).await)
+        }
+        Some(Command::Doctor(args)) => {
+            within(paths, async |app| doctor::run(&args, app, console).await)
         }
         Some(Command::Servers(args)) => within(paths, async |app| {
             report::servers(&args, app, console).await
@@ -180,6 +200,17 @@ fn run(cli: Cli, console: &mut Console) -> Result<u8, Failure> {
     }
 }
 
+/// Begins to tell what happens, and finds out where things lie.
+fn begin(config: Option<PathBuf>) -> Result<Paths, Failure> {
+    no_core_dumps();
+    let environment = Environment::read();
+    telemetry::start(environment.log.as_deref())
+        .map_err(|error| Failure::of(Code::Usage, &error))?;
+    let config = config.map(|path| std::path::absolute(&path).unwrap_or(path));
+    Paths::find(config.or(environment.config), environment.data_dir)
+        .map_err(|error| Failure::of(Code::NoHome, &error))
+}
+
 /// What runs beside a command that is done may take so long to end: a token that is being exchanged
 /// is lost if nobody keeps the new one.
 const LAST_TASKS: Duration = Duration::from_millis(500);
@@ -189,10 +220,18 @@ fn within(
     paths: Paths,
     command: impl AsyncFnOnce(&App) -> Result<u8, Failure>,
 ) -> Result<u8, Failure> {
+    with(|tasks| App::open(paths, tasks), command)
+}
+
+/// The same with parts that are put together otherwise, and any result.
+fn with<T>(
+    open: impl FnOnce(&Tasks) -> App,
+    command: impl AsyncFnOnce(&App) -> Result<T, Failure>,
+) -> Result<T, Failure> {
     let runtime = runtime()?;
     let result = runtime.block_on(async {
         let tasks = Tasks::new();
-        let app = App::open(paths, &tasks);
+        let app = open(&tasks);
         let result = command(&app).await;
         app.gateway.close().await;
         tasks.finish(LAST_TASKS).await;
@@ -208,7 +247,7 @@ fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
     builder
         .enable_all()
         .build()
-        .map_err(|error| Failure::failed(&error))
+        .map_err(|error| Failure::of(Code::System, &error))
 }
 
 /// A crash leaves no memory behind, and the memory holds tokens.

@@ -58,6 +58,14 @@ impl Timestamp {
     pub fn parse(text: &str) -> Result<Self, chrono::ParseError> {
         Ok(Self(DateTime::parse_from_rfc3339(text)?.timestamp_millis()))
     }
+
+    /// Reads the instant of an HTTP `Date` (RFC 9110, section 5.6.7), of whole seconds.
+    ///
+    /// # Errors
+    /// When the text is no such date.
+    pub fn parse_http(text: &str) -> Result<Self, chrono::ParseError> {
+        Ok(Self(DateTime::parse_from_rfc2822(text)?.timestamp_millis()))
+    }
 }
 
 /// RFC 3339, UTC, with milliseconds: `2026-11-21T01:17:57.123Z`.
@@ -158,14 +166,14 @@ mod boot {
 
 #[cfg(windows)]
 mod boot {
-    /// The calendar stands in until the system's tick count is reachable without unsafe code.
+    /// As where boots have no names: a reading from before a restart is later than any after it.
     pub(super) fn id() -> Box<str> {
-        "calendar".into()
+        "boot".into()
     }
 
-    #[expect(clippy::disallowed_methods, reason = "this is the door")]
+    /// It counts sleep, and setting the time does not move it.
     pub(super) fn millis() -> i64 {
-        chrono::Utc::now().timestamp_millis()
+        i64::try_from(winsafe::GetTickCount64()).unwrap_or(i64::MAX)
     }
 }
 
@@ -226,6 +234,14 @@ mod tests {
         let text = Timestamp::from_millis(1_767_225_600_007).to_string();
         assert_eq!(text, "2026-01-01T00:00:00.007Z");
         assert_eq!(Timestamp::parse(&text).unwrap().millis(), 1_767_225_600_007);
+    }
+
+    #[test]
+    fn dates_of_http_are_read() {
+        let read = |text| Timestamp::parse_http(text).unwrap().to_string();
+        let expected = "2026-11-21T20:44:08.000Z";
+        assert_eq!(read("Sat, 21 Nov 2026 20:44:08 GMT"), expected);
+        assert!(Timestamp::parse_http("yesterday").is_err());
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! Settings: the user's file under the administrator's, and the environment.
 
+mod absent;
 mod document;
 mod environment;
 mod error;
@@ -7,14 +8,17 @@ mod file;
 mod identity;
 mod layers;
 mod load;
+mod managed;
 mod named;
 mod near;
+mod roots;
 mod servers;
 mod shown;
 mod sinks;
 mod values;
 mod witnesses;
 
+use std::borrow::Cow;
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -23,10 +27,11 @@ use url::Url;
 
 use crate::name::ServerName;
 
-pub use environment::{Environment, HostVariables};
-pub use error::{ConfigError, Place, Problem};
+pub use environment::{Environment, HostVariables, ProxyVariables, is_colour_unwanted};
+pub use error::{ConfigError, Place, Position, Problem};
 pub use file::{FileError, Trust, read_document, read_private_key};
-pub use load::load;
+pub use load::{data_dir, keys, load, preview};
+pub use roots::Roots;
 pub use sinks::{ClientCertificate, Receipt, Receiver, SinkAuth, SinkConfig, SinkWay, Syslog};
 pub use values::{Endpoint, is_safe_url};
 pub use witnesses::WitnessConfig;
@@ -48,12 +53,14 @@ pub struct Config {
     pub tools: ToolsConfig,
     /// The way out.
     pub network: NetworkConfig,
-    /// A place for the data that the administrator fixed.
+    /// Where the data lies on a machine with managed settings, whatever the environment says.
     pub data_dir: Option<PathBuf>,
-    /// Every value with the file that it came from.
+    /// Every value with the place that it came from.
     pub values: Vec<Setting>,
     /// What is worth knowing: checks that are off, what was left out and why.
     pub notes: Vec<Box<str>>,
+    /// What the user has asked for and the administrator keeps to himself; the notes have it, too.
+    pub refused: Vec<Box<str>>,
 }
 
 /// One value, for people who want to know where it comes from.
@@ -65,8 +72,24 @@ pub struct Setting {
     pub value: Box<str>,
     /// Where it was found.
     pub source: Source,
-    /// The line there, from 1.
-    pub line: Option<usize>,
+    /// Where in it; absent for a default.
+    pub place: Option<Position>,
+}
+
+impl Setting {
+    /// As programs read it; names and meaning of the members stay as they are.
+    #[must_use]
+    pub fn to_json(&self) -> serde_json::Value {
+        serde_json::json!({
+            "key": self.key,
+            "value": self.value,
+            "source": self.source.as_str(),
+            "store": self.source.store(),
+            "file": self.source.name(),
+            "line": self.place.as_ref().and_then(Position::line),
+            "entry": self.place.as_ref().and_then(Position::entry),
+        })
+    }
 }
 
 /// Where a value was found.
@@ -76,17 +99,40 @@ pub enum Source {
     Default,
     /// In the user's file.
     User(PathBuf),
-    /// In the administrator's file.
-    Managed(PathBuf),
+    /// Among the administrator's settings.
+    Managed(Store),
+}
+
+/// Where an administrator keeps settings.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Store {
+    /// A file of TOML.
+    File(PathBuf),
+    /// Managed preferences of macOS, which configuration profiles bring.
+    Preferences(PathBuf),
+    /// A key of the registry of Windows, which group policy writes.
+    Registry(Box<str>),
 }
 
 impl Source {
-    /// The file, unless it is a default.
+    /// The place for people: a file, or a key of the registry; nothing for a default.
     #[must_use]
-    pub fn path(&self) -> Option<&Path> {
+    pub fn name(&self) -> Option<Cow<'_, str>> {
         match self {
             Self::Default => None,
-            Self::User(path) | Self::Managed(path) => Some(path),
+            Self::Managed(Store::Registry(key)) => Some(Cow::Borrowed(key)),
+            Self::User(path) | Self::Managed(Store::File(path) | Store::Preferences(path)) => {
+                Some(path.to_string_lossy())
+            }
+        }
+    }
+
+    /// The file that paths in it are relative to; no such thing where it is none of TOML.
+    #[must_use]
+    pub fn file(&self) -> Option<&Path> {
+        match self {
+            Self::User(path) | Self::Managed(Store::File(path)) => Some(path),
+            Self::Default | Self::Managed(Store::Preferences(_) | Store::Registry(_)) => None,
         }
     }
 
@@ -103,6 +149,17 @@ impl Source {
             Self::Default => "default",
             Self::User(_) => "user",
             Self::Managed(_) => "managed",
+        }
+    }
+
+    /// What kind of place it is: `file`, `managed preferences` or `registry`.
+    #[must_use]
+    pub fn store(&self) -> Option<&'static str> {
+        match self {
+            Self::Default => None,
+            Self::User(_) | Self::Managed(Store::File(_)) => Some("file"),
+            Self::Managed(Store::Preferences(_)) => Some("managed preferences"),
+            Self::Managed(Store::Registry(_)) => Some("registry"),
         }
     }
 }
@@ -305,4 +362,6 @@ pub struct NetworkConfig {
     pub proxy: Option<Url>,
     /// Certificates trusted beside the system's.
     pub ca_file: Option<PathBuf>,
+    /// Which those are.
+    pub roots: Roots,
 }

@@ -92,6 +92,8 @@ pub struct Setup {
     pub problem: Option<Box<str>>,
     /// What is worth knowing about the configuration.
     pub notes: Vec<Box<str>>,
+    /// What the user's settings and the environment asked for in vain, for the record.
+    pub refused: Option<Box<str>>,
     /// Who waits for the gateway's tasks.
     pub tasks: Tasks,
 }
@@ -115,9 +117,13 @@ struct Parts {
     paths: Paths,
     problem: Option<Box<str>>,
     notes: Vec<Box<str>>,
+    /// What settings asked for in vain, until it is on its way to the record.
+    refused: Mutex<Option<Box<str>>>,
     /// How much of what hosts tell may be on its way.
     telling: Arc<Semaphore>,
     tasks: Tasks,
+    /// What is put on record beside everything else: the record is closed after it.
+    recording: Tasks,
 }
 
 #[derive(Debug)]
@@ -169,10 +175,12 @@ impl Gateway {
             shown_to: Mutex::default(),
             list_budget: setup.list_budget,
             paths: setup.paths,
+            refused: Mutex::new(setup.refused),
             problem: setup.problem,
             notes: setup.notes,
             telling: Arc::new(Semaphore::new(TELLINGS)),
             tasks: setup.tasks,
+            recording: Tasks::new(),
         };
         let gateway = Self {
             parts: Arc::new(parts),
@@ -191,6 +199,9 @@ impl Gateway {
         }
         let agent = host.agent();
         self.note(Event::Started { agent }).await;
+        if let Some(refused) = self.refused_settings() {
+            self.note(refused).await;
+        }
     }
 
     /// What the servers that are connected offer beyond the protocol; of those that say different
@@ -326,7 +337,8 @@ impl Gateway {
             }
             let servers = self.parts.servers.iter();
             let closing = servers.map(|server| server.upstream.close());
-            futures_util::future::join_all(closing).await;
+            let closing = futures_util::future::join_all(closing);
+            tokio::join!(closing, self.parts.recording.finish(GOODBYE));
         };
         // A server that does not answer in time forgets the session by itself.
         let _late = tokio::time::timeout(GOODBYE, parting).await;

@@ -9,11 +9,13 @@ pub mod foreign;
 mod locations;
 pub mod program;
 mod running;
+mod standing;
 mod table;
 
 pub use files::{FileError, HostFile};
 pub use locations::{Location, Scope, Surroundings, System, locations};
 pub use running::{is_running, writes_back};
+pub use standing::{Standing, own_name, standing};
 pub use table::{Dialect, Host, Syntax};
 
 /// What chaperone is called in a host's file.

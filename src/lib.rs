@@ -22,6 +22,8 @@ pub mod cli;
 
 pub mod report;
 
+pub mod doctor;
+
 pub mod app;
 
 pub mod front;
@@ -51,6 +53,11 @@ pub mod wire;
 
 pub mod bounds;
 
+pub mod codes;
+pub mod pages;
+
+pub mod format;
+
 pub mod principal;
 
 pub mod name;
@@ -59,6 +66,8 @@ pub mod wording;
 
 pub mod random;
 
+#[cfg(any(windows, test))]
+mod acl;
 pub mod paths;
 
 pub mod clock;

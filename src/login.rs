@@ -45,13 +45,26 @@ pub use fields::Who;
 pub use grant::{AccessToken, Audience, Grant, NoGrant};
 pub use install::InstallError;
 pub use leave::{LeaveError, Leaving, RevokeError};
+pub use provider::Fit;
 pub use shared::{Keeping, SignedIn};
 pub use sign_in::{Here, SignInError, SignInLink};
 pub use snapshot::Snapshot;
 pub use waiting::LockError;
 
 use keychain::{KeychainError, SecretStore};
+use provider::{ClientError, ProviderError};
 use shared::Shared;
+
+/// Why nothing is known of the provider.
+#[derive(Debug, thiserror::Error)]
+pub enum UnfitError {
+    /// It cannot be asked.
+    #[error(transparent)]
+    Client(#[from] ClientError),
+    /// What it says.
+    #[error(transparent)]
+    Provider(#[from] ProviderError),
+}
 
 /// The person's session as this process knows it; clones share it. Makes no I/O until asked.
 #[derive(Clone)]
@@ -160,10 +173,24 @@ impl Session {
         self.shared.keeping()
     }
 
-    /// Whether secrets can be kept, by trying it.
+    /// How well the provider's metadata fit; `None` where no provider is configured.
+    ///
+    /// # Errors
+    /// When they cannot be had, or cannot be used.
+    pub async fn provider_fit(&self) -> Option<Result<Fit, UnfitError>> {
+        let identity = self.shared.identity.as_ref()?;
+        let fit = async { Ok(self.shared.provider(identity).await?.fit().await?) };
+        Some(fit.await)
+    }
+
+    /// Whether secrets can be kept, by trying it, and whether those that are kept can be understood.
     pub async fn probe(&self) -> Result<(), KeychainError> {
-        let keychain = Arc::clone(&self.shared.keychain);
-        self.shared.tasks.blocking(move || keychain.probe()).await
+        let shared = Arc::clone(&self.shared);
+        let probe = move || {
+            shared.keychain.probe()?;
+            shared.fields().who().map(drop)
+        };
+        self.shared.tasks.blocking(probe).await
     }
 
     /// Forgets what this process has read, so that the next question looks again: for a session that

@@ -4,11 +4,21 @@
 //! outside `AppData`, because packaged hosts see a copy of `AppData` of their own and each would
 //! otherwise get a log of its own.
 
-use std::fs::{self, File, OpenOptions};
-use std::io::{self, Seek, SeekFrom, Write};
+mod fresh;
+#[cfg(unix)]
+#[path = "paths/unix.rs"]
+mod system;
+#[cfg(windows)]
+#[path = "paths/windows.rs"]
+mod system;
+
+use std::fs::{self, File};
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use directories::{BaseDirs, ProjectDirs};
+
+pub use fresh::Fresh;
 
 /// The directories and files that the product uses; nothing here is created before it is needed.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -35,9 +45,9 @@ impl Paths {
         let config_file = config.or_else(default_config_file).ok_or(NoHome)?;
         let data_dir = data.or_else(default_data_dir).ok_or(NoHome)?;
         Ok(Self {
-            config_file,
+            config_file: system::any_length(config_file),
             managed_file: managed_file(),
-            data_dir,
+            data_dir: system::any_length(data_dir),
         })
     }
 
@@ -122,6 +132,51 @@ impl AccountDirs {
     }
 }
 
+/// The account's home as the system knows it. `HOME` is whatever the one who starts the program says.
+#[cfg(unix)]
+#[must_use]
+pub fn account_home() -> Option<PathBuf> {
+    Some(account()?.dir)
+}
+
+/// The account's home as the system knows it.
+#[cfg(not(unix))]
+#[must_use]
+pub fn account_home() -> Option<PathBuf> {
+    Some(BaseDirs::new()?.home_dir().to_owned())
+}
+
+#[cfg(unix)]
+fn account() -> Option<nix::unistd::User> {
+    nix::unistd::User::from_uid(nix::unistd::geteuid()).ok()?
+}
+
+/// Where the data lies unless anybody says otherwise, whatever the environment is.
+#[must_use]
+pub fn own_data_dir() -> Option<PathBuf> {
+    let home = account_home()?;
+    Some(if cfg!(windows) {
+        home.join(".chaperone")
+    } else if cfg!(target_os = "macos") {
+        home.join("Library/Application Support/chaperone")
+    } else {
+        home.join(".local/share/chaperone")
+    })
+}
+
+/// The managed preferences of this account and of the machine, in the order in which they count; the
+/// system writes them from configuration profiles.
+#[cfg(target_os = "macos")]
+#[must_use]
+pub fn managed_preferences() -> Vec<PathBuf> {
+    let all = Path::new("/Library/Managed Preferences");
+    let own = account().map(|account| all.join(account.name));
+    let places = own.into_iter().chain([all.to_owned()]);
+    places
+        .map(|place| place.join("com.chaperone.chaperone.plist"))
+        .collect()
+}
+
 fn default_config_file() -> Option<PathBuf> {
     let dirs = ProjectDirs::from("", "", "chaperone")?;
     Some(dirs.config_dir().join("chaperone.toml"))
@@ -154,16 +209,17 @@ fn managed_file() -> PathBuf {
     "/etc/chaperone/managed.toml".into()
 }
 
-/// Creates a directory that only this account can enter (0700), with its parents, and refuses one
+/// Creates a directory that only this account can enter (0700), with its parents where they are
+/// missing (as private: XDG Base Directory Specification), and refuses one
 /// that is a symbolic link or belongs to somebody else.
 ///
 /// # Errors
 /// What the system says, or that the directory is not ours.
 pub fn private_dir(path: &Path) -> io::Result<()> {
     if let Some(parent) = path.parent() {
-        fs::create_dir_all(parent)?;
+        system::create_dirs(parent)?;
     }
-    match create_dir(path) {
+    match system::create_dir(path) {
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
         other => other?,
     }
@@ -174,7 +230,7 @@ pub fn private_dir(path: &Path) -> io::Result<()> {
             "is not a directory (symbolic links are not followed)",
         ));
     }
-    ours_alone(path, &meta, 0o700)
+    system::ours_alone(path, &meta, 0o700)
 }
 
 /// Opens, creating it if need be, a file that only this account can read (0600), with its
@@ -186,7 +242,7 @@ pub fn open_private(path: &Path) -> io::Result<File> {
     if let Some(parent) = path.parent() {
         private_dir(parent)?;
     }
-    let file = private_options().open(path)?;
+    let file = system::private_options().open(path)?;
     check_private(path, &file.metadata()?)?;
     Ok(file)
 }
@@ -205,77 +261,14 @@ pub fn replace_private(path: &Path, content: &[u8]) -> io::Result<()> {
     fresh.publish()
 }
 
-/// A private file that is written beside its place and takes it when it is complete; one that is
-/// given up leaves nothing behind.
-#[derive(Debug)]
-pub struct Fresh {
-    file: File,
-    place: PathBuf,
-    target: PathBuf,
-}
-
-impl Fresh {
-    /// Begins the file that is to stand at `target`. The directory may be anybody's: it is left as
-    /// it is.
-    ///
-    /// # Errors
-    /// What the system says, or that something other than a plain file stands there.
-    pub fn of(target: &Path) -> io::Result<Self> {
-        match fs::symlink_metadata(target) {
-            Ok(meta) if !meta.is_file() => return Err(refused(target, "is not a plain file")),
-            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-            Ok(_) | Err(_) => {}
-        }
-        let name = target.file_name();
-        let name = name.ok_or_else(|| refused(target, "is not the name of a file"))?;
-        let unique = uuid::Uuid::now_v7().simple();
-        let place = target.with_file_name(format!(".{}.{unique}", name.to_string_lossy()));
-        Ok(Self {
-            file: private_options().create_new(true).open(&place)?,
-            place,
-            target: target.to_owned(),
-        })
-    }
-
-    /// Gives the file what another had, usually the one whose place it takes.
-    ///
-    /// # Errors
-    /// What the system says.
-    pub fn set_permissions(&self, permissions: fs::Permissions) -> io::Result<()> {
-        self.file.set_permissions(permissions)
-    }
-
-    /// Puts the file in its place, once it is on the disk.
-    ///
-    /// # Errors
-    /// What the system says; what stood there before still does.
-    pub fn publish(self) -> io::Result<()> {
-        self.file.sync_all()?;
-        fs::rename(&self.place, &self.target)
-    }
-}
-
-impl Drop for Fresh {
-    fn drop(&mut self) {
-        // After `publish` there is no such file; one that cannot be removed is private.
-        let _left = fs::remove_file(&self.place);
-    }
-}
-
-impl Write for Fresh {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.file.write(bytes)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        self.file.flush()
-    }
-}
-
-impl Seek for Fresh {
-    fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
-        self.file.seek(to)
-    }
+/// Writes a new private file where whoever asked for it wants it, in one step; what stands there stays.
+///
+/// # Errors
+/// What the system says, also that there is a file already.
+pub fn create_private(path: &Path, content: &[u8]) -> io::Result<()> {
+    let mut fresh = Fresh::of(path)?;
+    fresh.write_all(content)?;
+    fresh.publish_new()
 }
 
 /// Refuses a file that is not a plain one of this account alone.
@@ -286,7 +279,7 @@ pub fn check_private(path: &Path, meta: &fs::Metadata) -> io::Result<()> {
     if !meta.is_file() {
         return Err(refused(path, "is not a plain file"));
     }
-    ours_alone(path, meta, 0o600)
+    system::ours_alone(path, meta, 0o600)
 }
 
 fn refused(path: &Path, why: &str) -> io::Error {
@@ -294,61 +287,6 @@ fn refused(path: &Path, why: &str) -> io::Error {
         io::ErrorKind::PermissionDenied,
         format!("{} {why}", path.display()),
     )
-}
-
-#[cfg(unix)]
-fn create_dir(path: &Path) -> io::Result<()> {
-    use std::os::unix::fs::DirBuilderExt;
-    fs::DirBuilder::new().mode(0o700).create(path)
-}
-
-#[cfg(unix)]
-fn private_options() -> OpenOptions {
-    use std::os::unix::fs::OpenOptionsExt;
-    let mut options = OpenOptions::new();
-    let flags = rustix::fs::OFlags::NOFOLLOW | rustix::fs::OFlags::NONBLOCK;
-    options
-        .read(true)
-        .write(true)
-        .create(true)
-        .truncate(false)
-        .mode(0o600);
-    options.custom_flags(i32::try_from(flags.bits()).unwrap_or(0));
-    options
-}
-
-/// The owner must be this account; a mode that is too open is closed.
-#[cfg(unix)]
-fn ours_alone(path: &Path, meta: &fs::Metadata, mode: u32) -> io::Result<()> {
-    use std::os::unix::fs::{MetadataExt, PermissionsExt};
-    if meta.uid() != rustix::process::geteuid().as_raw() {
-        return Err(refused(path, "belongs to another account"));
-    }
-    if meta.is_file() && meta.nlink() > 1 {
-        return Err(refused(path, "has a second name (hard link)"));
-    }
-    if meta.mode() & 0o777 != mode {
-        fs::set_permissions(path, fs::Permissions::from_mode(mode))?;
-    }
-    Ok(())
-}
-
-#[cfg(not(unix))]
-fn create_dir(path: &Path) -> io::Result<()> {
-    fs::create_dir(path)
-}
-
-#[cfg(not(unix))]
-fn private_options() -> OpenOptions {
-    let mut options = OpenOptions::new();
-    options.read(true).write(true).create(true).truncate(false);
-    options
-}
-
-/// The profile's access list, which files inside it inherit, already keeps other accounts out.
-#[cfg(not(unix))]
-fn ours_alone(_path: &Path, _meta: &fs::Metadata, _mode: u32) -> io::Result<()> {
-    Ok(())
 }
 
 #[cfg(all(test, unix))]
@@ -372,6 +310,18 @@ mod tests {
     }
 
     #[test]
+    fn what_lies_above_a_private_directory_is_private_if_it_is_new() {
+        let dir = tempfile::tempdir().unwrap();
+        let old = dir.path().join("old");
+        fs::create_dir(&old).unwrap();
+        fs::set_permissions(&old, fs::Permissions::from_mode(0o755)).unwrap();
+        private_dir(&old.join("new/private")).unwrap();
+        let mode = |path: &Path| fs::metadata(path).unwrap().mode() & 0o777;
+        assert_eq!(mode(&old), 0o755);
+        assert_eq!(mode(&old.join("new")), 0o700);
+    }
+
+    #[test]
     fn links_are_refused() {
         let dir = tempfile::tempdir().unwrap();
         let target = dir.path().join("target");
@@ -392,6 +342,17 @@ mod tests {
         replace_private(&path, b"two").unwrap();
         assert_eq!(fs::read(&path).unwrap(), b"two");
         assert_eq!(fs::read_dir(path.parent().unwrap()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn a_new_file_takes_the_place_of_none() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("out.zip");
+        create_private(&path, b"one").unwrap();
+        let error = create_private(&path, b"two").unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::AlreadyExists);
+        assert_eq!(fs::read(&path).unwrap(), b"one");
+        assert_eq!(fs::metadata(&path).unwrap().mode() & 0o777, 0o600);
     }
 
     #[test]

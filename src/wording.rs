@@ -37,6 +37,36 @@ pub fn visible(c: char) -> char {
     if is_invisible(c) { '\u{FFFD}' } else { c }
 }
 
+/// The text in lines of at most `width` characters, the later ones after `indent`; a longer word has a
+/// line of its own. Line breaks in the text stay.
+#[must_use]
+pub fn wrapped(text: &str, width: usize, indent: &str) -> String {
+    let mut out = String::with_capacity(text.len() + text.len() / 32);
+    for line in text.lines() {
+        let mut used = 0;
+        for word in line.split(' ').filter(|word| !word.is_empty()) {
+            let length = word.chars().count();
+            if used > 0 && used + 1 + length <= width {
+                out.push(' ');
+                used += 1 + length;
+                out.push_str(word);
+                continue;
+            }
+            if !out.is_empty() {
+                out.push('\n');
+                out.push_str(indent);
+            }
+            used = if out.is_empty() {
+                0
+            } else {
+                indent.chars().count()
+            } + length;
+            out.push_str(word);
+        }
+    }
+    out
+}
+
 /// The text with everything escaped that a terminal would act on or not show.
 #[must_use]
 pub fn terminal_safe(text: &str) -> Cow<'_, str> {
@@ -62,6 +92,16 @@ pub fn terminal_safe(text: &str) -> Cow<'_, str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    #[test]
+    fn lines_are_as_long_as_they_may_be() {
+        let text = "one two three\nfour extraordinarily five";
+        assert_eq!(
+            wrapped(text, 9, "  "),
+            "one two\n  three\n  four\n  extraordinarily\n  five"
+        );
+        assert_eq!(wrapped("", 9, "  "), "");
+    }
+
     #[test]
     fn no_text_reaches_the_terminal_raw() {
         assert!(matches!(terminal_safe("plain ä 漢"), Cow::Borrowed(_)));

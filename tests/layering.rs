@@ -8,21 +8,25 @@ use std::path::{Path, PathBuf};
 
 /// From top to bottom, as `lib.rs` has them; each may use those below it. `report` stands high, so that
 /// nothing which serves a host can come to depend on how a log is shown.
-const ORDER: [&str; 13] = [
-    "cli", "report", "app", "front", "gateway", "sync", "catalog", "policy", "limits", "audit",
-    "upstream", "login", "hosts",
+const ORDER: [&str; 14] = [
+    "cli", "report", "doctor", "app", "front", "gateway", "sync", "catalog", "policy", "limits",
+    "audit", "upstream", "login", "hosts",
 ];
 
 /// Leaves that all may use, and that use leaves only.
-const LEAVES: [&str; 13] = [
+const LEAVES: [&str; 17] = [
     "wire",
     "note",
     "bounds",
+    "codes",
+    "pages",
+    "format",
     "name",
     "wording",
     "random",
     "principal",
     "clock",
+    "acl",
     "lock",
     "paths",
     "stop",
@@ -52,7 +56,7 @@ const EXCEPTIONS: [(&str, &str, &str); 3] = [
 const STRANGERS: (&str, &str) = ("front", "upstream");
 
 /// A library, the only place that may name it, and why.
-const DOORS: [(&str, &[&str], &str); 12] = [
+const DOORS: [(&str, &[&str], &str); 16] = [
     ("rusqlite", &["src/audit"], "the record"),
     (
         "zip",
@@ -70,11 +74,32 @@ const DOORS: [(&str, &[&str], &str); 12] = [
             "src/upstream/tls.rs",
             "src/upstream/http.rs",
             "src/upstream/handover.rs",
+            "src/config/roots.rs",
         ],
         "certificates of receivers and of our own",
     ),
+    (
+        "rustls_native_certs",
+        &["src/config/roots.rs"],
+        "the machine's authorities",
+    ),
     ("keyring", &["src/login/keychain"], "the keychain"),
     ("directories", &["src/paths.rs"], "where things lie"),
+    (
+        "nix",
+        &["src/paths.rs"],
+        "the account, as the system knows it",
+    ),
+    (
+        "plist",
+        &["src/config/managed/preferences.rs"],
+        "managed preferences",
+    ),
+    (
+        "windows_registry",
+        &["src/config/managed/registry.rs"],
+        "group policy",
+    ),
     ("open", &["src/login/browser.rs"], "the browser"),
     ("clap", &["src/cli"], "the command line"),
     (

@@ -99,6 +99,22 @@ mod terminal;
 mod headers;
 
 #[cfg(test)]
+#[path = "whole/managed.rs"]
+mod managed;
+
+#[cfg(test)]
+#[path = "whole/schema.rs"]
+mod schema;
+
+#[cfg(test)]
+#[path = "whole/doctor.rs"]
+mod doctor;
+
+#[cfg(test)]
+#[path = "whole/support.rs"]
+mod support;
+
+#[cfg(test)]
 #[path = "whole/setup.rs"]
 mod setup;
 

@@ -27,6 +27,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde::{Deserialize, Serialize};
 
+pub use self::archive::Archive;
 pub use self::read::{EvidenceError, EvidenceRequest, Kind, kind, verify};
 pub use self::report::{EvidenceReport, Fault, Problem};
 pub use self::write::{BundleError, Selection, bundle, proven, singles};

@@ -175,9 +175,14 @@ fn parent() -> Option<u32> {
     Some(std::os::unix::process::parent_id())
 }
 
-#[cfg(not(unix))]
+#[cfg(windows)]
 fn parent() -> Option<u32> {
-    None
+    use winsafe::{HPROCESSLIST, co};
+    let own = std::process::id();
+    let mut list = HPROCESSLIST::CreateToolhelp32Snapshot(co::TH32CS::SNAPPROCESS, None).ok()?;
+    let mut processes = list.iter_processes().filter_map(Result::ok);
+    let found = processes.find(|process| process.th32ProcessID == own);
+    found.map(|process| process.th32ParentProcessID)
 }
 
 /// A session's beginning (`login`) or end (`logout`).

@@ -1,11 +1,13 @@
 //! Why the log cannot be used.
 
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use rusqlite::ErrorCode;
 
 use super::key::KeyError;
+use crate::format::Newer;
+use crate::wording::chain;
 
 /// Why the log cannot be used. Nothing was written, and the next use tries again.
 #[derive(Debug, thiserror::Error)]
@@ -51,11 +53,14 @@ pub enum StoreError {
         /// The file.
         path: PathBuf,
     },
-    /// Written by a newer version.
-    #[error("the audit log was written by a newer version of chaperone (format {found})")]
+    /// Brought forward by a newer version, perhaps while it was open here.
+    #[error("a newer version of chaperone has taken over the audit log at {}", path.display())]
     Newer {
-        /// Its version.
-        found: i64,
+        /// The log.
+        path: PathBuf,
+        /// Its format.
+        #[source]
+        cause: Newer,
     },
     /// Records that this process wrote are gone.
     #[error("the audit log has {found} records where {known} were written")]
@@ -106,8 +111,40 @@ pub enum Damage {
 }
 
 impl StoreError {
+    /// What the person can do, where that is not said by the error itself.
+    #[must_use]
+    pub fn next_step(&self) -> Option<String> {
+        match self {
+            Self::Newer { path, .. } => Some(way_back(path)),
+            Self::Place { .. }
+            | Self::Locked { .. }
+            | Self::Full(_)
+            | Self::NoRoom(_)
+            | Self::ReadOnly(_)
+            | Self::Corrupt { .. }
+            | Self::Foreign { .. }
+            | Self::Cut { .. }
+            | Self::Gone { .. }
+            | Self::Key(_)
+            | Self::Rekeyed
+            | Self::Sqlite(_)
+            | Self::Writer(_)
+            | Self::Closed => None,
+        }
+    }
+
+    /// What happened, why, and what to do.
+    #[must_use]
+    pub fn in_words(&self) -> String {
+        let why = chain(self);
+        match self.next_step() {
+            Some(next) => format!("{why}. {next}"),
+            None => why,
+        }
+    }
+
     /// Sorts what the database says by what can be done about it.
-    pub(super) fn from_sqlite(path: &std::path::Path, error: rusqlite::Error) -> Self {
+    pub(super) fn from_sqlite(path: &Path, error: rusqlite::Error) -> Self {
         let exact = error.sqlite_error().map(|error| error.extended_code);
         if exact == Some(rusqlite::ffi::SQLITE_IOERR_SHMSIZE) {
             // The index of the write-ahead log finds no room either.
@@ -126,4 +163,15 @@ impl StoreError {
             _ => Self::Sqlite(error),
         }
     }
+}
+
+/// The ways on from a log that a newer version has taken over: forward, or back without a loss.
+#[must_use]
+pub fn way_back(log: &Path) -> String {
+    let name = log.file_name().unwrap_or_default().to_string_lossy();
+    format!(
+        "If the newer version is installed, start the host again; else install it again. To go on with this \
+         version, quit all hosts, move {name} and the files beside it that begin with {name} to another \
+         directory, and keep them: a new log begins here, and the newer version reads the old one there."
+    )
 }

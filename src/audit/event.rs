@@ -106,6 +106,12 @@ pub enum Event {
         /// What is wrong with it.
         error: Option<Box<str>>,
     },
+    /// What the user's settings or the environment asked for in vain when the process started: it is the
+    /// administrator's to say, or cannot be used.
+    SettingsRefused {
+        /// Sentences, one on each line.
+        why: Box<str>,
+    },
     /// The definitions of some of a server's tools.
     Definitions {
         /// The server.

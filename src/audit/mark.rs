@@ -12,6 +12,7 @@ use base64::engine::general_purpose::STANDARD;
 use super::checkpoint::Checkpoint;
 use super::key::KeyError;
 use super::tree::{Hash, Head};
+use crate::format;
 use crate::login::keychain::{KeychainError, SecretStore};
 
 /// The keychain's field.
@@ -20,10 +21,16 @@ pub const FIELD: &str = "audit.mark";
 /// What a log's origin consists of, before its identity.
 pub const ORIGIN: &str = "chaperone/audit/";
 
+/// Grows when the mark changes its shape.
+const VERSION: u32 = 1;
+
 /// A head of a log.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Mark {
+    /// Its format; absent in the first ones.
+    #[serde(default)]
+    version: u32,
     /// Which log.
     pub log_id: Box<str>,
     /// How many records it had.
@@ -37,6 +44,7 @@ impl Mark {
     #[must_use]
     pub fn new(log_id: &str, head: Head) -> Self {
         Self {
+            version: VERSION,
             log_id: log_id.into(),
             size: head.size,
             root: STANDARD.encode(head.root).into(),
@@ -74,13 +82,18 @@ impl Mark {
     }
 }
 
-/// Reads the mark; one that is no mark counts as none.
+/// Reads the mark; one that is no mark counts as none, but for what a newer version has written.
 ///
 /// # Errors
 /// What the keychain says.
 pub fn read(secrets: &dyn SecretStore) -> Result<Option<Mark>, KeychainError> {
-    let bytes = secrets.read(FIELD)?;
-    Ok(bytes.and_then(|bytes| serde_json::from_slice(&bytes).ok()))
+    let Some(bytes) = secrets.read(FIELD)? else {
+        return Ok(None);
+    };
+    let what = "what it remembers of the audit log";
+    let newer = |cause| KeychainError::Newer { what, cause };
+    format::check(&bytes, VERSION).map_err(newer)?;
+    Ok(serde_json::from_slice(&bytes).ok())
 }
 
 /// Writes the mark.

@@ -19,6 +19,7 @@ use rusqlite::{Connection, ErrorCode, OpenFlags};
 use super::checkpoint::VerifierKey;
 use super::key::KeyPlace;
 use super::schema;
+use crate::format::Newer;
 
 /// No record is near as long.
 const LONGEST_VALUE: i32 = 64 * 1024 * 1024;
@@ -46,12 +47,13 @@ pub enum ReadError {
     },
     /// A newer program made it.
     #[error(
-        "the log has the format {found}; this program reads up to {}",
-        schema::VERSION
+        "a newer version of chaperone keeps the log {}; that version reads it", path.display()
     )]
     Newer {
-        /// The format's number.
-        found: i64,
+        /// The log.
+        path: PathBuf,
+        /// Its format.
+        source: Newer,
     },
     /// Records wait in the write-ahead log, which cannot be read where it lies.
     #[error(
@@ -70,6 +72,9 @@ pub enum ReadError {
         /// The first table, index, view or trigger that differs.
         name: Box<str>,
     },
+    /// Nothing is declared in it.
+    #[error("the file is empty: no log was begun in it, or all of it was taken away")]
+    Empty,
     /// SQLite cannot read it.
     #[error("the file cannot be read as a log")]
     Sqlite(#[from] rusqlite::Error),
@@ -80,7 +85,7 @@ impl ReadError {
     #[must_use]
     pub fn is_damage(&self) -> bool {
         match self {
-            Self::Schema { .. } => true,
+            Self::Schema { .. } | Self::Empty => true,
             Self::Sqlite(error) => is_damage(error),
             Self::Open { .. } | Self::Newer { .. } | Self::Wal { .. } => false,
         }
@@ -159,7 +164,7 @@ impl Reader {
         };
         reader.harden()?;
         reader
-            .check_schema()
+            .check_schema(path)
             .map_err(|error| reader.explain(error))?;
         Ok(reader)
     }
@@ -194,19 +199,23 @@ impl Reader {
     }
 
     /// Compares what the file declares with what a new log would.
-    fn check_schema(&self) -> Result<(), ReadError> {
+    fn check_schema(&self, path: &Path) -> Result<(), ReadError> {
         let version: i64 = self
             .connection
             .pragma_query_value(None, "user_version", |row| row.get(0))?;
-        if version > schema::VERSION {
-            return Err(ReadError::Newer { found: version });
-        }
+        schema::check(version).map_err(|source| ReadError::Newer {
+            path: path.to_owned(),
+            source,
+        })?;
         let found = declarations(&self.connection)?;
         // Files of tests and of copies by hand may have lost their number.
         let version = usize::try_from(version).ok().filter(|version| *version > 0);
         let expected = expected(version.unwrap_or(schema::VERSIONS.len()))?;
         if *expected == found {
             return Ok(());
+        }
+        if found.is_empty() {
+            return Err(ReadError::Empty);
         }
         let odd = found.iter().find(|entry| !expected.contains(entry));
         let missing = expected.iter().find(|entry| !found.contains(entry));
@@ -230,6 +239,7 @@ impl Reader {
             }
             other @ (ReadError::Open { .. }
             | ReadError::Newer { .. }
+            | ReadError::Empty
             | ReadError::Wal { .. }
             | ReadError::Schema { .. }
             | ReadError::Sqlite(_)) => other,
@@ -334,13 +344,9 @@ fn holds_something(path: &Path) -> bool {
 /// The file as SQLite's address of it (<https://sqlite.org/uri.html>).
 fn address(path: &Path, immutable: bool) -> OsString {
     let path = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
-    let mut address = String::from("file://");
-    if cfg!(windows) {
-        address.push('/');
-    }
+    let mut address = String::from(if cfg!(windows) { "file:" } else { "file://" });
     for byte in path.as_os_str().as_encoded_bytes() {
         match byte {
-            b'\\' if cfg!(windows) => address.push('/'),
             b'/' | b':' | b'.' | b'-' | b'_' => address.push(char::from(*byte)),
             byte if byte.is_ascii_alphanumeric() => address.push(char::from(*byte)),
             byte => {
@@ -478,7 +484,7 @@ mod tests {
             .pragma_update(None, "user_version", schema::VERSION + 1)
             .unwrap();
         assert!(
-            matches!(Reader::open(&path), Err(ReadError::Newer { found }) if found == schema::VERSION + 1)
+            matches!(Reader::open(&path), Err(ReadError::Newer { source, .. }) if source.found == schema::VERSION + 1)
         );
     }
 }

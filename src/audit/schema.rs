@@ -1,10 +1,26 @@
 //! The tables of the log.
 
-/// Grows when a table changes; an older program refuses a newer file.
+use crate::format::Newer;
+
+/// Grows when a table changes. An older program refuses a newer file, also one that was brought forward
+/// while it had it open: it looks in every transaction. Whatever brings a log forward does so in one
+/// transaction that also appends a record, by which those notice it who do not look at the number.
 pub const VERSION: i64 = 2;
 
 /// Tells this file from other programs' databases (`PRAGMA application_id`): "chap".
 pub const APPLICATION_ID: i64 = 0x6368_6170;
+
+/// Refuses a number that is not known here.
+///
+/// # Errors
+/// When it is a newer one.
+pub fn check(found: i64) -> Result<(), Newer> {
+    let known = VERSION;
+    if found > known {
+        return Err(Newer { found, known });
+    }
+    Ok(())
+}
 
 /// Everything that a log of the newest version has.
 #[must_use]

@@ -181,6 +181,7 @@ impl Scribe {
                 };
                 fields.draft(&self.device)
             }
+            Event::SettingsRefused { why } => self.told("settings_refused", why, Some("denied")),
             Event::Definitions {
                 server,
                 what,
@@ -199,21 +200,11 @@ impl Scribe {
             Event::Hold { on: false } => self.bare("hold_ended"),
             Event::Quarantined { sink, seq, why } => {
                 let reason = format!("{sink} does not take record {seq}: {why}");
-                let fields = Fields {
-                    kind: "sync_quarantined",
-                    reason: Some(&self.redactor.text(&reason)),
-                    ..Fields::default()
-                };
-                fields.draft(&self.device)
+                self.told("sync_quarantined", &reason, None)
             }
             Event::Contradicted { witness, why } => {
                 let reason = format!("{witness} does not cosign: {why}");
-                let fields = Fields {
-                    kind: "witness_contradiction",
-                    reason: Some(&self.redactor.text(&reason)),
-                    ..Fields::default()
-                };
-                fields.draft(&self.device)
+                self.told("witness_contradiction", &reason, None)
             }
             Event::Started { agent } => self.agent("started", agent),
             Event::Stopped { agent } => self.agent("stopped", agent),
@@ -224,6 +215,17 @@ impl Scribe {
     fn bare(&self, kind: &'static str) -> Draft {
         let fields = Fields {
             kind,
+            ..Fields::default()
+        };
+        fields.draft(&self.device)
+    }
+
+    /// Something that a text says, parts of which may come from elsewhere.
+    fn told(&self, kind: &'static str, reason: &str, outcome: Option<&str>) -> Draft {
+        let fields = Fields {
+            kind,
+            reason: Some(&self.redactor.text(reason)),
+            outcome,
             ..Fields::default()
         };
         fields.draft(&self.device)

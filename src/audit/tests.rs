@@ -15,6 +15,7 @@ use kit::{Desk, call, error, outcome};
 
 use super::*;
 use crate::config::Durability::{Process, Strict};
+use crate::principal::Generation;
 
 #[tokio::test]
 async fn a_call_is_two_records_that_the_signed_head_covers() {

@@ -6,7 +6,7 @@
 
 pub mod proof;
 
-use aws_lc_rs::digest::{Context, SHA256};
+use aws_lc_rs::digest::{Context, Digest, SHA256, digest};
 
 /// A SHA-256 digest.
 pub type Hash = [u8; 32];
@@ -14,28 +14,47 @@ pub type Hash = [u8; 32];
 /// The hash of a leaf, SHA-256(0x00 ‖ body).
 #[must_use]
 pub fn leaf_hash(body: &[u8]) -> Hash {
-    sha256(&[&[0], body])
+    let mut context = Context::new(&SHA256);
+    context.update(&[0]);
+    context.update(body);
+    hash_of(context.finish())
+}
+
+/// Hashes one leaf after the other in one piece each, which takes a little less than [`leaf_hash`].
+#[derive(Debug, Default)]
+pub struct LeafHasher {
+    piece: Vec<u8>,
+}
+
+impl LeafHasher {
+    /// What [`leaf_hash`] returns.
+    pub fn hash(&mut self, body: &[u8]) -> Hash {
+        self.piece.clear();
+        self.piece.push(0);
+        self.piece.extend_from_slice(body);
+        hash_of(digest(&SHA256, &self.piece))
+    }
 }
 
 /// The hash of an inner node, SHA-256(0x01 ‖ left ‖ right).
 #[must_use]
 pub fn node_hash(left: &Hash, right: &Hash) -> Hash {
-    sha256(&[&[1], left, right])
+    let mut node = [1; 65];
+    let (head, tail) = node[1..].split_at_mut(32);
+    head.copy_from_slice(left);
+    tail.copy_from_slice(right);
+    hash_of(digest(&SHA256, &node))
 }
 
 /// The root of a tree without leaves, SHA-256 of nothing.
 #[must_use]
 pub fn empty_root() -> Hash {
-    sha256(&[])
+    hash_of(digest(&SHA256, &[]))
 }
 
-fn sha256(parts: &[&[u8]]) -> Hash {
-    let mut context = Context::new(&SHA256);
-    for part in parts {
-        context.update(part);
-    }
+fn hash_of(digest: Digest) -> Hash {
     let mut hash = Hash::default();
-    hash.copy_from_slice(context.finish().as_ref());
+    hash.copy_from_slice(digest.as_ref());
     hash
 }
 

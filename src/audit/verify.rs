@@ -16,6 +16,7 @@
 //!
 //! The keychain's mark is read before the log, so that the log is never older.
 
+mod body;
 mod pass;
 pub(in crate::audit) mod report;
 pub(in crate::audit) mod witnesses;
@@ -30,6 +31,7 @@ use rusqlite::OptionalExtension as _;
 use self::pass::{Captured, Pass};
 pub use self::report::{Damage, Fault, KeySource, Memory, Record, Report, Verdict};
 pub use self::witnesses::Witnessed;
+pub(super) use self::witnesses::column;
 use super::checkpoint::{self, Checkpoint, NoteError, VerifierKey, WitnessKey};
 use super::reader::{self, ReadError, Reader};
 use super::rotation::Signers;
@@ -217,7 +219,7 @@ fn examine(
     let stated = stated(&snapshot)?;
     report.log_id = Some(stated.log_id.clone().into());
     let trusted = trusted_key(request, &stated, report)?;
-    let statements = witnesses::column(&snapshot, "rotated", "statement", "seq")?;
+    let statements = column(&snapshot, "rotated", "statement", "seq")?;
     let signers = Signers::of(&trusted, statements.iter().map(|text| &**text));
     let signers = signers.map_err(|why| Fault::whole(Damage::Rotation(why)))?;
     report.key_changes = signers.changes();

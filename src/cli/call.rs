@@ -10,6 +10,7 @@ use super::console::{Console, lines_safe};
 use super::failure::{Failure, exit};
 use crate::app::App;
 use crate::audit::Agent;
+use crate::codes::Code;
 use crate::gateway::Host;
 use crate::wire::{Raw, method};
 use crate::wording::terminal_safe;
@@ -69,11 +70,11 @@ fn params(args: &CallArgs) -> Result<Raw, Failure> {
         Some("-") => read_all()?,
         Some(text) => text.to_owned(),
     };
-    let wrong = |error| Failure::new(exit::USAGE, format!("the arguments are not JSON: {error}"));
+    let wrong = |error| Failure::new(Code::Usage, format!("the arguments are not JSON: {error}"));
     let given = Raw::parse(&given).map_err(wrong)?;
     if !given.is_object() {
         return Err(Failure::new(
-            exit::USAGE,
+            Code::Usage,
             "the arguments are not a JSON object",
         ));
     }
@@ -85,14 +86,14 @@ fn read_all() -> Result<String, Failure> {
     let mut stdin = std::io::stdin();
     if stdin.is_terminal() {
         return Err(Failure::new(
-            exit::USAGE,
+            Code::Usage,
             "the arguments are to come from standard input",
         ));
     }
     let mut text = String::new();
     stdin
         .read_to_string(&mut text)
-        .map_err(|error| Failure::failed(&error))?;
+        .map_err(|error| Failure::of(Code::Input, &error))?;
     Ok(text)
 }
 

@@ -8,6 +8,7 @@ use clap_complete::Shell;
 use super::Cli;
 use super::console::Console;
 use super::failure::{Failure, exit};
+use crate::codes::Code;
 
 /// Print completions for a shell.
 #[derive(Debug, Args)]
@@ -31,7 +32,7 @@ pub fn man(console: &mut Console) -> Result<u8, Failure> {
     let mut text = Vec::new();
     let page = clap_mangen::Man::new(Cli::command());
     page.render(&mut text)
-        .map_err(|error| Failure::failed(&error))?;
+        .map_err(|error| Failure::of(Code::Output, &error))?;
     print(&text, console)
 }
 
@@ -41,12 +42,13 @@ fn print(text: &[u8], console: &mut Console) -> Result<u8, Failure> {
 }
 
 /// Help and version go to standard output, mistakes to standard error.
-pub fn usage(error: &clap::Error) -> ExitCode {
+pub fn usage(error: &clap::Error, console: &mut Console) -> ExitCode {
     // There is nowhere else to say that this failed.
     let _unheard = error.print();
-    ExitCode::from(if error.use_stderr() {
-        exit::USAGE
-    } else {
-        exit::DONE
-    })
+    if !error.use_stderr() {
+        return ExitCode::from(exit::DONE);
+    }
+    let code = Code::Usage;
+    console.note(&format!("{code}: chaperone help {code}"));
+    ExitCode::from(code.exit())
 }

@@ -9,6 +9,7 @@ use serde_json::json;
 use super::console::Console;
 use super::failure::{Failure, exit};
 use crate::app::App;
+use crate::codes::Code;
 use crate::config::{Config, ServerAuth, ServerConfig};
 use crate::gateway;
 use crate::login::NoGrant;
@@ -49,17 +50,17 @@ pub async fn run(args: &HeadersArgs, app: &App, console: &mut Console) -> Result
     if std::io::stdout().is_terminal() {
         let text =
             "the headers hold a secret, which is not printed on a terminal; a host reads them";
-        return Err(Failure::new(exit::USAGE, text));
+        return Err(Failure::new(Code::Usage, text));
     }
     let audience = gateway::audience(server);
     let granting = tokio::time::timeout(PATIENCE, app.session.grant(&audience));
     let Ok(granted) = granting.await else {
         let text = format!("no token within {} s", PATIENCE.as_secs());
-        return Err(Failure::new(exit::UNREACHABLE, text));
+        return Err(Failure::new(Code::Unreachable, text));
     };
     let grant = granted.map_err(|why| failure(&why))?;
     let session = app.audit.current_session().await;
-    let session = session.map_err(|error| Failure::failed(&error))?;
+    let session = session.map_err(|error| Failure::of(Code::LogUnusable, &error))?;
     // A session that was ended elsewhere is over, whatever the keychain still holds.
     if session.is_none_or(|(_, generation)| generation != grant.principal.generation) {
         return Err(failure(&NoGrant::Ended));
@@ -71,8 +72,8 @@ pub async fn run(args: &HeadersArgs, app: &App, console: &mut Console) -> Result
 
 /// The server that is meant, if it is open to this.
 fn chosen<'c>(name: Option<&str>, config: &'c Config) -> Result<&'c ServerConfig, Failure> {
-    let refused = |text: String| Err(Failure::new(exit::REFUSED, text));
-    let usage = |text: &str| Err(Failure::new(exit::USAGE, text));
+    let refused = |text: String| Err(Failure::new(Code::ServerClosed, text));
+    let usage = |text: &str| Err(Failure::new(Code::Usage, text));
     let is_open = |server: &&ServerConfig| server.headers_helper && server.auth == ServerAuth::Sso;
     let mut open = config.servers.iter().filter(is_open);
     let Some(name) = name else {
@@ -109,13 +110,13 @@ fn failure(why: &NoGrant) -> Failure {
     let text = chain(why);
     match why {
         NoGrant::NotSignedIn | NoGrant::Ended => Failure::new(
-            exit::NOT_SIGNED_IN,
+            Code::NotSignedIn,
             format!("{text}; sign in with: chaperone login"),
         ),
-        NoGrant::Unreachable(_) => Failure::new(exit::UNREACHABLE, text),
+        NoGrant::Unreachable(_) => Failure::new(Code::Unreachable, text),
         NoGrant::Keychain(error) => {
-            Failure::new(exit::FAILED, format!("{text}. {}", error.next_step()))
+            Failure::new(error.code(), format!("{text}. {}", error.next_step()))
         }
-        NoGrant::Refused(_) => Failure::new(exit::REFUSED, text),
+        NoGrant::Refused(_) => Failure::new(Code::ProviderRefused, text),
     }
 }

@@ -7,6 +7,7 @@ use clap::Args;
 use super::console::Console;
 use super::failure::{Failure, exit};
 use crate::app::App;
+use crate::codes::Code;
 use crate::login::flow::{LoginError, Opening};
 use crate::login::{Here, SignInError};
 use crate::wording::chain;
@@ -36,6 +37,16 @@ pub struct LoginArgs {
 }
 
 impl LoginArgs {
+    /// For a person who is told of the link here, or only there.
+    pub fn of_person(no_browser: bool) -> Self {
+        Self {
+            no_browser,
+            timeout: PATIENCE,
+            json: false,
+            detached: false,
+        }
+    }
+
     /// Whether this is the sign-in's own process.
     pub fn is_detached(&self) -> bool {
         self.detached
@@ -105,7 +116,7 @@ async fn join(args: &LoginArgs, app: &App, console: &mut Console) -> Result<u8, 
     match tokio::time::timeout(patience, app.session.signed_in()).await {
         Ok(true) => welcome(args, app, console).await,
         Ok(false) => Err(Failure::new(
-            exit::FAILED,
+            Code::SignInFailed,
             "the sign-in ended without a session",
         )),
         Err(_) => Err(failure(&SignInError::Login(LoginError::TimedOut(patience)))),
@@ -125,16 +136,16 @@ async fn welcome(args: &LoginArgs, app: &App, console: &mut Console) -> Result<u
 fn failure(error: &SignInError) -> Failure {
     let text = format!("the sign-in failed: {}", chain(error));
     if let SignInError::Keychain(cause) = error {
-        return Failure::new(exit::FAILED, format!("{text}. {}", cause.next_step()));
+        return Failure::new(cause.code(), format!("{text}. {}", cause.next_step()));
     }
     let code = if matches!(error, SignInError::NotConfigured) {
-        exit::USAGE
+        Code::ConfigInvalid
     } else if matches!(error, SignInError::Login(LoginError::TimedOut(_))) {
-        exit::NOT_SIGNED_IN
+        Code::SignInTimeout
     } else if error.is_unreachable() {
-        exit::UNREACHABLE
+        Code::ProviderUnreachable
     } else {
-        exit::FAILED
+        Code::SignInFailed
     };
     Failure::new(code, text)
 }

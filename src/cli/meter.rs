@@ -1,6 +1,6 @@
 //! How far long work is, on a terminal, in one line that is gone afterwards.
 
-use std::io::{self, IsTerminal as _, Write};
+use std::io::{self, Write};
 use std::time::{Duration, Instant};
 
 /// Work that is over sooner needs no word.
@@ -17,16 +17,9 @@ pub struct Meter<W: Write = io::Stderr> {
     told: Option<Instant>,
 }
 
-impl Meter {
-    /// For work of which so much is `done` ("verified") of `what` ("records").
-    pub fn new(done: &'static str, what: &'static str) -> Self {
-        let err = io::stderr();
-        Self::on(err.is_terminal().then_some(err), done, what)
-    }
-}
-
 impl<W: Write> Meter<W> {
-    fn on(out: Option<W>, done: &'static str, what: &'static str) -> Self {
+    /// On a terminal, for work of which so much is `done` ("verified") of `what` ("records").
+    pub fn on(out: Option<W>, done: &'static str, what: &'static str) -> Self {
         Self {
             out,
             done,

@@ -9,8 +9,9 @@ use super::console::Console;
 use super::failure::{Failure, exit};
 use super::report;
 use crate::app::App;
+use crate::codes::Code;
 use crate::gateway::pins::{Chosen, NotAccepted, Waiting};
-use crate::wording::{chain, terminal_safe};
+use crate::wording::terminal_safe;
 
 /// Show the definitions of tools that wait for consent, or accept them.
 #[derive(Debug, Args)]
@@ -19,7 +20,7 @@ use crate::wording::{chain, terminal_safe};
     after_help = "With pin_definitions = true under [tools], a tool is neither shown nor called until its \
                   definition has been accepted here, and again when its server changes it: models read \
                   definitions as instructions.\n\nExamples:\n  chaperone pins\n  chaperone pins accept \
-                  deploy__restart\n  chaperone pins --json | jq -r 'select(.state == \"changed\") | .name'"
+                  database__list_tables\n  chaperone pins --json | jq -r 'select(.state == \"changed\") | .name'"
 )]
 pub struct PinsArgs {
     #[command(subcommand)]
@@ -33,7 +34,7 @@ pub struct PinsArgs {
 enum PinsCommand {
     /// Accept definitions as they are now
     #[command(
-        after_help = "Examples:\n  chaperone pins accept deploy__restart\n  chaperone pins accept deploy\n  \
+        after_help = "Examples:\n  chaperone pins accept database__list_tables\n  chaperone pins accept database\n  \
                       chaperone pins accept --all"
     )]
     Accept {
@@ -105,8 +106,8 @@ fn described(tool: &Waiting) -> String {
 
 fn failure(why: &NotAccepted) -> Failure {
     let code = match why {
-        NotAccepted::NotPinned | NotAccepted::Unknown(_) => exit::USAGE,
-        NotAccepted::File(..) => exit::FAILED,
+        NotAccepted::NotPinned | NotAccepted::Unknown(_) => Code::Usage,
+        NotAccepted::File(..) => Code::DataFailed,
     };
-    Failure::new(code, chain(why))
+    Failure::of(code, why)
 }

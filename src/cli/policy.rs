@@ -8,6 +8,7 @@ use serde_json::json;
 use super::console::Console;
 use super::failure::{Failure, exit};
 use crate::app::App;
+use crate::codes::Code;
 use crate::config::{self, Config, ServerAuth};
 use crate::gateway::{Fault, audience};
 use crate::name::{ExposedName, ServerName, ToolName};
@@ -129,7 +130,7 @@ fn unreadable(file: &Path, error: &dyn std::error::Error) -> Failure {
         file.display(),
         chain(error)
     );
-    Failure::new(exit::USAGE, text)
+    Failure::new(Code::PolicyInvalid, text)
 }
 
 /// A file that is only looked at.
@@ -163,7 +164,7 @@ async fn explain(
     let policy = Policy::parse(&configured(config)?, names.unwrap_or_default());
     let policy = policy.map_err(|_| {
         Failure::new(
-            exit::USAGE,
+            Code::PolicyInvalid,
             "the policy does not load; `chaperone policy check` says why",
         )
     })?;
@@ -201,7 +202,7 @@ fn named(config: &Config, tool: &str) -> Result<(ServerName, ToolName), Failure>
              been asked",
             known.join(", ")
         );
-        Failure::new(exit::USAGE, text)
+        Failure::new(Code::Usage, text)
     })
 }
 
@@ -229,9 +230,8 @@ async fn standing(
         Some(_) | None => app.session.anyone().await,
     };
     let grant = grant.map_err(|error| {
-        let mut failure = Failure::from(Fault::from(&error));
-        failure.text.push_str(" Or say for whom with --as-roles.");
-        failure
+        let failure = Failure::from(Fault::from(&error));
+        failure.adding(" Or say for whom with --as-roles.")
     })?;
     Ok((
         grant.principal.roles.clone(),

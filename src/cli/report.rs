@@ -8,6 +8,7 @@ use clap::Args;
 use super::console::Console;
 use super::failure::{Failure, exit};
 use crate::app::App;
+use crate::codes::Code;
 use crate::gateway::status::{Report, ServerReport, ToolReport};
 use crate::wording::terminal_safe;
 
@@ -20,6 +21,13 @@ pub struct ReportArgs {
     /// JSON: one object, or one object per line for lists.
     #[arg(long)]
     json: bool,
+}
+
+impl ReportArgs {
+    /// In words.
+    pub fn in_words() -> Self {
+        Self { json: false }
+    }
 }
 
 /// Says who is signed in.
@@ -102,7 +110,7 @@ pub(super) fn patience(app: &App) -> Duration {
 
 fn needs_person(report: &Report) -> Result<u8, Failure> {
     match &report.not_signed_in {
-        Some(why) => Err(Failure::new(exit::NOT_SIGNED_IN, why.clone())),
+        Some(why) => Err(Failure::new(Code::NotSignedIn, why.clone())),
         None => Ok(exit::DONE),
     }
 }

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+#[cfg(unix)]
 use futures_util::FutureExt;
 
 use super::failure::{Failure, exit};

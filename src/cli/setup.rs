@@ -4,26 +4,26 @@ mod diff;
 mod import;
 mod list;
 mod plan;
+mod told;
 
 use std::path::{Path, PathBuf};
 
 use clap::builder::{PossibleValuesParser, TypedValueParser as _};
 use clap::{Args, ValueEnum};
-use serde::Serialize;
 
 use super::console::Console;
 use super::failure::{Failure, exit};
 use crate::clock::{Clock as _, SystemClock};
+use crate::codes::Code;
 use crate::config::{self, HostVariables};
-use crate::hosts::backup::{BackupError, Backups};
-use crate::hosts::{
-    Host, NAME, Scope, Surroundings, System, edit, is_running, program, writes_back,
-};
+use crate::doctor::Hosts;
+use crate::hosts::backup::{BackupError, Backups, Leaves};
+use crate::hosts::{Host, NAME, Scope, Surroundings, System, edit, is_running, program};
 use crate::lock::FileLock;
-use crate::paths::{AccountDirs, Paths};
-use crate::wording::chain;
+use crate::paths::{AccountDirs, NoHome, Paths};
 
 use plan::{Plan, Step};
+use told::{Done, sentence, warning};
 
 /// Give hosts the one entry that starts chaperone.
 ///
@@ -31,7 +31,7 @@ use plan::{Plan, Step};
 /// was there before is kept under `backups` in the data directory, and `--undo` brings it back, byte
 /// for byte, unless the file has been changed since. The preview hides other servers' values, which
 /// may be secrets.
-#[derive(Debug, Args)]
+#[derive(Debug, Default, Args)]
 #[command(after_help = AFTER_HELP)]
 #[expect(clippy::struct_excessive_bools, reason = "flags of a command line")]
 pub struct SetupArgs {
@@ -93,7 +93,7 @@ enum ScopeArg {
     Project,
 }
 
-fn host() -> impl clap::builder::TypedValueParser<Value = Host> {
+pub(super) fn host() -> impl clap::builder::TypedValueParser<Value = Host> {
     let ids = PossibleValuesParser::new(Host::ALL.map(Host::id));
     ids.try_map(|id| Host::named(&id).ok_or("no host of that name"))
 }
@@ -111,20 +111,9 @@ struct Setup<'a> {
     paths: &'a Paths,
 }
 
-/// What was done with one host.
-#[derive(Debug, Serialize)]
-struct Done<'a> {
-    host: &'a str,
-    files: Vec<PathBuf>,
-    changed: bool,
-    dry_run: bool,
-    backup: Option<PathBuf>,
-    notes: Vec<String>,
-}
-
 /// Runs the command.
 pub fn run(args: &SetupArgs, paths: &Paths, console: &mut Console) -> Result<u8, Failure> {
-    let setup = Setup::new(args, paths)?;
+    let setup = Setup::new(args.scope, paths)?;
     if args.list {
         return list::run(args.json, &setup, console);
     }
@@ -141,49 +130,66 @@ pub fn run(args: &SetupArgs, paths: &Paths, console: &mut Console) -> Result<u8,
         // What was changed last is taken back first, where hosts share a file.
         hosts.reverse();
     }
-    let _lock = if args.dry_run {
-        None
-    } else {
-        Some(setup_lock(&setup.lock)?)
-    };
-    let mut code = exit::DONE;
-    for host in hosts {
-        let done = match Step::of(args) {
-            Some(step) => setup.change(host, step, args, console),
-            None => setup.undo(host, args, console),
-        };
-        if let Err(failure) = done {
-            let text = format!("{}: {}", host.title(), failure.text);
-            console.fail(&Failure::new(failure.code, text));
-            code = code.max(failure.code);
-        }
+    setup.go(&hosts, args, console)
+}
+
+/// Which hosts are installed for this account.
+pub(super) fn installed(paths: &Paths) -> Result<Vec<Host>, Failure> {
+    Ok(Setup::new(ScopeArg::User, paths)?.installed())
+}
+
+/// Gives hosts the entry, as the command without further words would.
+pub(super) fn give(hosts: &[Host], paths: &Paths, console: &mut Console) -> Result<u8, Failure> {
+    let setup = Setup::new(ScopeArg::User, paths)?;
+    setup.go(hosts, &SetupArgs::default(), console)
+}
+
+/// What doctor needs to know of hosts: where they look, and what setup would write there.
+pub(super) fn known(paths: &Paths) -> Result<Hosts, Failure> {
+    let setup = Setup::new(ScopeArg::User, paths)?;
+    Ok(Hosts {
+        around: setup.around,
+        command: setup.command.into(),
+        args: setup.args,
+        backups: setup.backups,
+    })
+}
+
+/// Gives one host its entry again, as setup would.
+pub(super) fn again(host: Host, paths: &Paths) -> Result<(), Failure> {
+    let setup = Setup::new(ScopeArg::User, paths)?;
+    let _lock = setup_lock(&setup.lock)?;
+    let Plan { changes, .. } = Plan::new(&setup, host, Step::Put)?;
+    if changes.is_empty() {
+        return Ok(());
     }
-    Ok(code)
+    let (of, now) = (setup.of(host), SystemClock::new().now());
+    let made = setup.backups.make(&of, now, Leaves::Entry, &changes);
+    made.map(drop).map_err(|error| failure(&error))
 }
 
 /// Two of these at once would each write what the other does not know.
 fn setup_lock(path: &Path) -> Result<FileLock, Failure> {
     let lock = FileLock::try_take(path);
-    let lock = lock.map_err(|error| Failure::failed(&error))?;
+    let lock = lock.map_err(|error| Failure::of(Code::DataFailed, &error))?;
     lock.ok_or_else(|| {
         let text = "another `chaperone setup` is at work; try again when it is done";
-        Failure::new(exit::FAILED, text)
+        Failure::new(Code::Busy, text)
     })
 }
 
 impl<'a> Setup<'a> {
-    fn new(args: &SetupArgs, paths: &'a Paths) -> Result<Self, Failure> {
-        let usage = |error: &dyn std::error::Error| Failure::usage(error);
-        let dirs = AccountDirs::find().map_err(|error| usage(&error))?;
+    fn new(scope: ScopeArg, paths: &'a Paths) -> Result<Self, Failure> {
+        let homeless = |error: NoHome| Failure::of(Code::NoHome, &error);
+        let dirs = AccountDirs::find().map_err(homeless)?;
         let variables = HostVariables::read();
-        let program = std::env::current_exe().map_err(|error| Failure::failed(&error))?;
+        let program = std::env::current_exe().map_err(|error| Failure::of(Code::System, &error))?;
         let started_as = std::env::args_os()
             .next()
             .map_or(program.clone(), PathBuf::from);
         let command = program::stable(&program, &started_as, &variables.path);
-        let config = config::load(paths).ok();
-        let fixed = config.and_then(|config| config.data_dir);
-        let usual = Paths::find(None, None).map_err(|error| usage(&error))?;
+        let fixed = config::data_dir(paths);
+        let usual = Paths::find(None, None).map_err(homeless)?;
         let is_of_environment = fixed.is_none() && paths.data_dir != usual.data_dir;
         let data_dir = fixed.unwrap_or_else(|| paths.data_dir.clone());
         let paths_of_data = Paths {
@@ -191,7 +197,7 @@ impl<'a> Setup<'a> {
             ..paths.clone()
         };
         Ok(Self {
-            scope: match args.scope {
+            scope: match scope {
                 ScopeArg::User => Scope::User,
                 ScopeArg::Project => Scope::Project,
             },
@@ -209,9 +215,29 @@ impl<'a> Setup<'a> {
                 claude: variables.claude,
                 codex: variables.codex,
                 path: variables.path,
-                here: std::env::current_dir().map_err(|error| Failure::failed(&error))?,
+                here: std::env::current_dir().map_err(|error| Failure::of(Code::System, &error))?,
             },
         })
+    }
+
+    /// One host after the other; one that cannot be changed keeps no other from it.
+    fn go(&self, hosts: &[Host], args: &SetupArgs, console: &mut Console) -> Result<u8, Failure> {
+        let _lock = if args.dry_run {
+            None
+        } else {
+            Some(setup_lock(&self.lock)?)
+        };
+        let mut code = exit::DONE;
+        for &host in hosts {
+            let done = match Step::of(args) {
+                Some(step) => self.change(host, step, args, console),
+                None => self.undo(host, args, console),
+            };
+            if let Err(failure) = done {
+                code = code.max(console.fail(&failure.about(host.title())));
+            }
+        }
+        Ok(code)
     }
 
     fn change(
@@ -232,14 +258,18 @@ impl<'a> Setup<'a> {
                 console.say(&diff::unified(self, host, change))?;
             }
         }
-        if !changes.is_empty() && is_running(host, Path::new("/proc")) {
+        if !changes.is_empty() && is_running(host) {
             notes.push(warning(host));
         }
         let backup = if args.dry_run || changes.is_empty() {
             None
         } else {
             let now = SystemClock::new().now();
-            let made = self.backups.make(&self.of(host), now, &changes);
+            let leaves = match step {
+                Step::Put | Step::Import => Leaves::Entry,
+                Step::Remove => Leaves::Nothing,
+            };
+            let made = self.backups.make(&self.of(host), now, leaves, &changes);
             Some(made.map_err(|error| failure(&error))?)
         };
         let done = Done {
@@ -289,35 +319,6 @@ impl<'a> Setup<'a> {
         self.report(host, &text, &done, args, console)
     }
 
-    fn report(
-        &self,
-        host: Host,
-        text: &str,
-        done: &Done<'_>,
-        args: &SetupArgs,
-        console: &mut Console,
-    ) -> Result<(), Failure> {
-        if args.json {
-            return console.json(done);
-        }
-        console.say(text)?;
-        for note in &done.notes {
-            console.note(&format!("note: {note}"));
-        }
-        if let (Some(backup), false) = (&done.backup, args.undo) {
-            let scope = match self.scope {
-                Scope::User => "",
-                Scope::Project => " --scope project",
-            };
-            console.note(&format!(
-                "Before: {}. To go back: chaperone setup {}{scope} --undo",
-                backup.display(),
-                host.id()
-            ));
-        }
-        Ok(())
-    }
-
     fn installed(&self) -> Vec<Host> {
         let is_there = |host: &Host| {
             let mut found = crate::hosts::locations(*host, self.scope, &self.around).into_iter();
@@ -354,35 +355,10 @@ fn in_text(path: &Path) -> Result<String, Failure> {
             "{} is not UTF-8, which hosts' files must be",
             path.display()
         );
-        Failure::new(exit::FAILED, text)
+        Failure::new(Code::HostFile, text)
     })
 }
 
 fn failure(error: &BackupError) -> Failure {
-    Failure::new(exit::FAILED, chain(error))
-}
-
-fn warning(host: Host) -> String {
-    let title = host.title();
-    if writes_back(host) {
-        format!(
-            "{title} is running and may write its file back as it was. Quit it, start it again, and \
-             look: chaperone setup --list"
-        )
-    } else {
-        format!("{title} is running; start it again to see chaperone")
-    }
-}
-
-fn sentence(host: Host, step: Step, done: &Done<'_>) -> String {
-    let title = host.title();
-    match (step, done.changed, done.dry_run) {
-        (Step::Put | Step::Import, false, _) => format!("{title}: chaperone is in it already."),
-        (Step::Remove, false, _) => format!("{title}: chaperone is not in it."),
-        (_, true, true) => format!("{title}: nothing was changed; this is what would be."),
-        (Step::Put | Step::Import, true, false) => {
-            format!("{title}: starts chaperone from its next start on.")
-        }
-        (Step::Remove, true, false) => format!("{title}: chaperone is no longer in it."),
-    }
+    Failure::of(Code::HostFile, error)
 }

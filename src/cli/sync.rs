@@ -10,6 +10,7 @@ use clap::{Args, Subcommand};
 use super::console::Console;
 use super::failure::{Failure, exit};
 use crate::app::App;
+use crate::codes::Code;
 use crate::config::{ClientCertificate, Receiver, SinkAuth, SinkConfig, SinkWay};
 use crate::login::keychain::SecretStore as _;
 use crate::sync::{Courier, Ended, Lag, Progress, Sight, Size, key_field, secret_field};
@@ -72,22 +73,20 @@ pub async fn run(args: &SyncArgs, app: &App, console: &mut Console) -> Result<u8
     if app.sync.sinks().is_empty() && app.sync.witnesses().is_empty() {
         let text = "records are sent nowhere; add an [[audit.sink]] or [[audit.witness]] to the \
                     configuration";
-        return Err(Failure::new(exit::USAGE, text));
+        return Err(Failure::new(Code::Usage, text));
     }
     let mut code = exit::DONE;
     if args.now {
         for sink in app.sync.sinks() {
             if let Err(failure) = send(&app.sync, sink, args.json, console).await {
-                console.fail(&failure);
-                code = failure.code;
+                code = console.fail(&failure);
             }
         }
         for witness in app.sync.witnesses() {
             if let Err(why) = app.sync.show_now(witness).await {
                 let name = witness.name.as_str();
                 let text = format!("{name}: the newest head is not cosigned: {why}");
-                console.fail(&Failure::new(exit::UNREACHABLE, text));
-                code = exit::UNREACHABLE;
+                code = console.fail(&Failure::new(Code::Witness, text));
             }
         }
     }
@@ -115,6 +114,7 @@ async fn send(
     console: &mut Console,
 ) -> Result<(), Failure> {
     let name = sink.name.as_str();
+    let quiet = quiet || !console.shows_progress();
     let ended = sync
         .send_now(sink, |Progress { sent, of }| {
             if !quiet {
@@ -149,7 +149,7 @@ async fn elsewhere(sync: &Courier, name: &str, console: &mut Console) -> Result<
 
 fn unsent(name: &str, why: &str) -> Failure {
     let text = format!("{name}: records wait, because of this: {why}. None is lost.");
-    Failure::new(exit::UNREACHABLE, text)
+    Failure::new(Code::SyncBehind, text)
 }
 
 fn described(lag: &Lag) -> String {
@@ -228,7 +228,7 @@ fn secret(
     app: &App,
     console: &mut Console,
 ) -> Result<u8, Failure> {
-    let usage = |text: String| Failure::new(exit::USAGE, text);
+    let usage = |text: String| Failure::new(Code::Usage, text);
     let mut sinks = app.sync.sinks().iter();
     let sink = sinks.find(|sink| sink.name.as_str() == name);
     let sink = sink.ok_or_else(|| usage(format!("no sink is called {name:?}")))?;
@@ -238,7 +238,7 @@ fn secret(
     if forget {
         secrets
             .delete(&field)
-            .map_err(|error| Failure::failed(&error))?;
+            .map_err(|error| Failure::of(error.code(), &error))?;
         console.note("Forgotten.");
         return Ok(exit::DONE);
     }
@@ -246,7 +246,7 @@ fn secret(
     let room = usize::try_from(SECRET + 1).unwrap_or(0);
     let mut text = zeroize::Zeroizing::new(Vec::with_capacity(room));
     let read = std::io::stdin().take(SECRET + 1).read_to_end(&mut text);
-    read.map_err(|error| Failure::failed(&error))?;
+    read.map_err(|error| Failure::of(Code::Input, &error))?;
     let value = text.trim_ascii();
     let is_long = u64::try_from(text.len()).is_ok_and(|length| length > SECRET);
     if value.is_empty() || is_long {
@@ -257,7 +257,7 @@ fn secret(
         return Err(usage(chain(&why)));
     }
     let written = secrets.write(&field, value);
-    written.map_err(|error| Failure::new(exit::FAILED, chain(&error)))?;
+    written.map_err(|error| Failure::of(error.code(), &error))?;
     console.note("Kept in the keychain.");
     Ok(exit::DONE)
 }

@@ -1,7 +1,5 @@
-//! The environment, by its one door: three variables of our own, and what tells where hosts keep
-//! their configuration.
-//!
-//! Proxies from the environment are the HTTP client's own affair.
+//! The environment, by its one door: three variables of our own, what tells where hosts keep their
+//! configuration, and what `chaperone doctor` tells of proxies.
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -53,6 +51,36 @@ impl HostVariables {
     }
 }
 
+/// Proxies as whoever started the process set them. They are the HTTP client's own affair; this is for
+/// saying which are in effect.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ProxyVariables {
+    /// What requests over TLS go through, with the name of the variable.
+    pub proxy: Option<(&'static str, String)>,
+    /// What is reached without it.
+    pub exceptions: Option<String>,
+}
+
+impl ProxyVariables {
+    /// Reads the variables, in the order in which the HTTP client does.
+    #[must_use]
+    pub fn read() -> Self {
+        let text = |name| variable(name).map(|text| text.to_string_lossy().into_owned());
+        let proxies = ["HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"];
+        let mut proxies = proxies.into_iter();
+        Self {
+            proxy: proxies.find_map(|name| Some((name, text(name)?))),
+            exceptions: text("NO_PROXY").or_else(|| text("no_proxy")),
+        }
+    }
+}
+
+/// Whether people who cannot or do not want to see colours have said so (<https://no-color.org>).
+#[must_use]
+pub fn is_colour_unwanted() -> bool {
+    variable("NO_COLOR").is_some()
+}
+
 #[expect(
     clippy::disallowed_methods,
     reason = "this is the door by which the environment enters"
@@ -67,10 +95,17 @@ fn path(text: OsString) -> PathBuf {
     std::path::absolute(&text).unwrap_or_else(|_| text.into())
 }
 
-/// Replaces a leading `~` by the account's home directory, or returns `None` if there is none.
-pub(super) fn at_home(path: &Path) -> Option<PathBuf> {
+/// Whether the environment names authorities in the place of the system's, where it can.
+pub(super) fn names_authorities() -> bool {
+    let mut names = ["SSL_CERT_FILE", "SSL_CERT_DIR"].into_iter();
+    let is_named = names.any(|name| variable(name).is_some());
+    cfg!(all(unix, not(target_os = "macos"))) && is_named
+}
+
+/// Replaces a leading `~` by the home directory, or returns `None` if there is none.
+pub(super) fn at_home(path: &Path, home: Option<PathBuf>) -> Option<PathBuf> {
     match path.strip_prefix("~") {
-        Ok(rest) => Some(std::env::home_dir()?.join(rest)),
+        Ok(rest) => Some(home?.join(rest)),
         Err(_) => Some(path.to_owned()),
     }
 }
@@ -81,10 +116,10 @@ mod tests {
 
     #[test]
     fn only_a_leading_tilde_means_home() {
-        let home = std::env::home_dir().unwrap();
-        assert_eq!(at_home(Path::new("~/data")), Some(home.join("data")));
-        assert_eq!(at_home(Path::new("/a/~/b")), Some("/a/~/b".into()));
-        assert_eq!(at_home(Path::new("/~user")), Some("/~user".into()));
+        let at_home = |path| at_home(Path::new(path), Some("/home/me".into()));
+        assert_eq!(at_home("~/data"), Some("/home/me/data".into()));
+        assert_eq!(at_home("/a/~/b"), Some("/a/~/b".into()));
+        assert_eq!(at_home("/~user"), Some("/~user".into()));
     }
 
     #[test]

@@ -3,6 +3,10 @@
 use std::fmt;
 use std::path::PathBuf;
 
+use super::Source;
+use crate::codes::Code;
+use crate::wording::terminal_safe;
+
 /// Why there is no configuration. Without one everything is refused.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ConfigError {
@@ -11,20 +15,20 @@ pub enum ConfigError {
         /// Where the user's file is expected.
         path: PathBuf,
     },
-    /// The administrator's file cannot be used, and the user's must not take its place; problems of
-    /// the user's file follow.
+    /// The administrator's settings cannot be used, and the user's must not take their place;
+    /// problems of the user's file follow.
     Managed(Vec<Problem>),
     /// The user's file cannot be used.
     User(Vec<Problem>),
 }
 
-/// One problem of one file.
+/// One problem of one source.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Problem {
-    /// The file.
-    pub file: PathBuf,
-    /// Where in it; absent when the file as a whole is the problem.
-    pub place: Option<Place>,
+    /// Where it was read.
+    pub source: Source,
+    /// Where in it; absent when it as a whole is the problem.
+    pub place: Option<Position>,
     /// What is wrong, for a person.
     pub message: Box<str>,
 }
@@ -36,6 +40,35 @@ pub struct Place {
     pub line: usize,
     /// Column in characters, from 1.
     pub column: usize,
+}
+
+/// Where in a source something stands.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Position {
+    /// In a text.
+    Text(Place),
+    /// Under this name, where a source is names with values: `identity.issuer`.
+    Entry(Box<str>),
+}
+
+impl Position {
+    /// The line in a text.
+    #[must_use]
+    pub fn line(&self) -> Option<usize> {
+        match self {
+            Self::Text(place) => Some(place.line),
+            Self::Entry(_) => None,
+        }
+    }
+
+    /// The name of a value.
+    #[must_use]
+    pub fn entry(&self) -> Option<&str> {
+        match self {
+            Self::Text(_) => None,
+            Self::Entry(name) => Some(name),
+        }
+    }
 }
 
 /// The least that a configuration holds, for whoever has none.
@@ -52,6 +85,16 @@ url = "https://gateway.example.com/mcp/database"
 "#;
 
 impl ConfigError {
+    /// The code that names it.
+    #[must_use]
+    pub fn code(&self) -> Code {
+        match self {
+            Self::Missing { .. } => Code::ConfigMissing,
+            Self::Managed(_) => Code::ConfigManaged,
+            Self::User(_) => Code::ConfigInvalid,
+        }
+    }
+
     /// The problems that have a place in a file.
     #[must_use]
     pub fn problems(&self) -> &[Problem] {
@@ -71,7 +114,8 @@ impl fmt::Display for ConfigError {
             let path = path.display();
             return write!(
                 f,
-                "There is no configuration yet. Write {path}, beginning with:\n\n{BEGINNING}"
+                "There is no configuration yet. `chaperone init` writes one in a terminal; or write {path} \
+                 yourself, beginning with:\n\n{BEGINNING}"
             );
         }
         for (index, problem) in self.problems().iter().enumerate() {
@@ -82,13 +126,16 @@ impl fmt::Display for ConfigError {
     }
 }
 
-/// `file:line:column: message`
+/// `file:line:column: message`, or `key: name: message`.
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (file, message) = (self.file.display(), &self.message);
-        match self.place {
-            Some(Place { line, column }) => write!(f, "{file}:{line}:{column}: {message}"),
-            None => write!(f, "{file}: {message}"),
+        let name = self.source.name();
+        f.write_str(name.as_deref().unwrap_or("configuration"))?;
+        match &self.place {
+            Some(Position::Text(Place { line, column })) => write!(f, ":{line}:{column}")?,
+            Some(Position::Entry(entry)) => write!(f, ": {}", terminal_safe(entry))?,
+            None => {}
         }
+        write!(f, ": {}", self.message)
     }
 }

@@ -4,9 +4,16 @@
 //! and every directory on the way to it. The file is opened once and judged by its descriptor, so
 //! that it cannot be swapped between the look and the reading.
 
-use std::fs::{File, Metadata, OpenOptions};
+#[cfg(windows)]
+mod listed;
+
+use std::fmt;
+#[cfg(unix)]
+use std::fs::Metadata;
+use std::fs::{File, OpenOptions};
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
+use std::string::FromUtf8Error;
 
 use zeroize::Zeroizing;
 
@@ -24,6 +31,15 @@ pub enum Trust {
     Account,
 }
 
+impl fmt::Display for Trust {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Administrator => "administrators",
+            Self::Account => "you and administrators",
+        })
+    }
+}
+
 /// The two accounts whose files count, as numbers of the system.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Owners {
@@ -32,6 +48,7 @@ pub(super) struct Owners {
 }
 
 /// What the system says of a file or directory.
+#[cfg(unix)]
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Standing {
     pub(super) uid: u32,
@@ -71,9 +88,20 @@ pub enum FileError {
     /// Others can change a directory on the way to it.
     #[error("lies in '{}', which others can change", .0.display())]
     Directory(PathBuf),
-    /// The system lets the account that it is to restrain write it.
-    #[error("can be written by this account; it counts only if administrators alone can write it")]
-    OwnWrite,
+    /// An access list lets others change it.
+    #[error("can be changed by others ({who}); only {trust} may, mend it with icacls")]
+    Open {
+        /// Who, as the system names accounts.
+        who: Box<str>,
+        /// Who may.
+        trust: Trust,
+    },
+    /// An access list lets others read what is secret.
+    #[error("can be read by others ({0}); mend it with icacls")]
+    Secret(Box<str>),
+    /// It belongs to an account that does not count.
+    #[error("belongs to another account; it counts only if it is owned by {0}")]
+    Foreign(Trust),
 }
 
 /// Reads a document that decides what is allowed, such as the policy.
@@ -98,6 +126,8 @@ pub fn read_private_key(path: &Path) -> Result<Zeroizing<Vec<u8>>, FileError> {
     }
     #[cfg(unix)]
     Owners::of_system().judge_key(path, standing(&meta))?;
+    #[cfg(windows)]
+    listed::check_key(&file)?;
     // Never moved to a larger place, which would leave a copy behind.
     let mut bytes = Zeroizing::new(Vec::with_capacity(KEY_LIMIT + 1));
     let most = u64::try_from(KEY_LIMIT + 1).unwrap_or(u64::MAX);
@@ -134,15 +164,25 @@ impl Owners {
         }
     }
 
-    /// Reads a file, if only those could have written it who may.
+    /// Reads a text, if only those could have written it who may.
     pub(super) fn read(self, path: &Path, trust: Trust) -> Result<String, FileError> {
+        let bytes = self.read_bytes(path, trust)?;
+        let wrong = |error: FromUtf8Error| FileError::Encoding(error.utf8_error().valid_up_to());
+        String::from_utf8(bytes).map_err(wrong)
+    }
+
+    /// Reads a file, if only those could have written it who may.
+    pub(super) fn read_bytes(self, path: &Path, trust: Trust) -> Result<Vec<u8>, FileError> {
         let file = open(path)?;
         let meta = file.metadata()?;
         if !meta.is_file() {
             return Err(FileError::NotPlain);
         }
+        #[cfg(unix)]
         self.check(path, &meta, trust)?;
-        text(file)
+        #[cfg(windows)]
+        listed::check(path, &file, trust)?;
+        content(file)
     }
 
     #[cfg(unix)]
@@ -159,17 +199,6 @@ impl Owners {
                     self.judge_directory(directory, standing, above > 0)?;
                 }
             }
-        }
-        Ok(())
-    }
-
-    /// Access lists cannot be read without unsafe code; but whether this account, which the file is
-    /// to restrain, could write it, the system tells.
-    #[cfg(not(unix))]
-    fn check(self, path: &Path, _meta: &Metadata, trust: Trust) -> Result<(), FileError> {
-        let writable = || OpenOptions::new().append(true).open(path).is_ok();
-        if trust == Trust::Administrator && writable() {
-            return Err(FileError::OwnWrite);
         }
         Ok(())
     }
@@ -246,134 +275,14 @@ fn open(path: &Path) -> io::Result<File> {
     OpenOptions::new().read(true).open(path)
 }
 
-fn text(file: File) -> Result<String, FileError> {
+fn content(file: File) -> Result<Vec<u8>, FileError> {
     let mut bytes = Vec::new();
     file.take(SIZE_LIMIT + 1).read_to_end(&mut bytes)?;
     if u64::try_from(bytes.len()).is_ok_and(|size| size > SIZE_LIMIT) {
         return Err(FileError::Size);
     }
-    String::from_utf8(bytes).map_err(|error| FileError::Encoding(error.utf8_error().valid_up_to()))
+    Ok(bytes)
 }
 
 #[cfg(all(test, unix))]
-mod tests {
-    use std::fs;
-    use std::os::unix::fs::{PermissionsExt, symlink};
-
-    use super::*;
-
-    const OWNERS: Owners = Owners {
-        administrator: 0,
-        account: 1000,
-    };
-
-    fn file(trust: Trust, uid: u32, mode: u32) -> &'static str {
-        let found = Standing { uid, mode };
-        match OWNERS.judge_file(Path::new("f"), found, trust) {
-            Ok(()) => "read",
-            Err(FileError::NotAdministrators(_)) => "not the administrator's",
-            Err(FileError::NotYours(_)) => "not yours",
-            Err(FileError::Writable(_)) => "writable",
-            Err(other) => panic!("{other}"),
-        }
-    }
-
-    #[test]
-    fn files_count_by_owner_and_mode() {
-        use Trust::{Account, Administrator};
-        for (trust, uid, mode, expected) in [
-            (Administrator, 0, 0o644, "read"),
-            (Administrator, 0, 0o600, "read"),
-            (Administrator, 0, 0o664, "writable"),
-            (Administrator, 0, 0o646, "writable"),
-            (Administrator, 1000, 0o644, "not the administrator's"),
-            (Administrator, 1001, 0o644, "not the administrator's"),
-            (Account, 1000, 0o600, "read"),
-            (Account, 1000, 0o644, "read"),
-            (Account, 0, 0o644, "read"),
-            (Account, 1001, 0o644, "not yours"),
-            (Account, 1000, 0o660, "writable"),
-            (Account, 1000, 0o602, "writable"),
-            (Account, 0, 0o666, "writable"),
-        ] {
-            assert_eq!(file(trust, uid, mode), expected, "{trust:?} {uid} {mode:o}");
-        }
-    }
-
-    #[test]
-    fn a_private_key_is_read_by_its_owner_alone() {
-        let judge = |uid, mode| OWNERS.judge_key(Path::new("k"), Standing { uid, mode });
-        for (uid, mode) in [(1000, 0o600), (1000, 0o400), (0, 0o600), (0, 0o640)] {
-            assert!(judge(uid, mode).is_ok(), "{uid} {mode:o}");
-        }
-        for (uid, mode) in [(1000, 0o640), (1000, 0o604), (0, 0o644), (0, 0o660)] {
-            let told = judge(uid, mode).unwrap_err().to_string();
-            assert!(told.contains("chmod go="), "{uid} {mode:o}: {told}");
-        }
-        assert!(matches!(judge(1001, 0o600), Err(FileError::NotYours(1001))));
-        let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join("key.pem");
-        let put = |length: usize| {
-            fs::write(&path, vec![b'k'; length]).unwrap();
-            fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
-            read_private_key(&path)
-        };
-        assert_eq!(put(7).unwrap().as_slice(), b"kkkkkkk");
-        assert_eq!(put(KEY_LIMIT).unwrap().len(), KEY_LIMIT);
-        assert!(matches!(put(KEY_LIMIT + 1), Err(FileError::KeySize)));
-        assert!(matches!(
-            read_private_key(dir.path()),
-            Err(FileError::NotPlain)
-        ));
-    }
-
-    #[test]
-    fn directories_count_by_owner_and_mode_and_place() {
-        let judge = |uid, mode, above| {
-            OWNERS
-                .judge_directory(Path::new("d"), Standing { uid, mode }, above)
-                .is_ok()
-        };
-        assert!(judge(0, 0o755, false));
-        assert!(judge(0, 0o1777, true));
-        assert!(!judge(0, 0o1777, false), "anybody may have put it there");
-        assert!(!judge(0, 0o777, true));
-        assert!(!judge(0, 0o775, false));
-        assert!(!judge(1000, 0o755, true));
-    }
-
-    #[test]
-    fn what_is_no_text_of_ours_is_refused_and_does_not_block() {
-        let dir = tempfile::tempdir().unwrap();
-        let read = |name: &str| Owners::of_system().read(&dir.path().join(name), Trust::Account);
-        rustix::fs::mkfifoat(rustix::fs::CWD, dir.path().join("pipe"), 0o600.into()).unwrap();
-        assert!(matches!(read("pipe"), Err(FileError::NotPlain)));
-        assert!(matches!(read(""), Err(FileError::NotPlain)));
-        assert!(read("absent").unwrap_err().is_absence());
-        fs::write(dir.path().join("latin"), b"ab\xe4").unwrap();
-        assert!(matches!(read("latin"), Err(FileError::Encoding(2))));
-        File::create(dir.path().join("huge"))
-            .unwrap()
-            .set_len(SIZE_LIMIT + 1)
-            .unwrap();
-        assert!(matches!(read("huge"), Err(FileError::Size)));
-    }
-
-    #[test]
-    fn a_link_to_the_administrators_file_leads_through_trusted_directories_only() {
-        let dir = tempfile::tempdir().unwrap();
-        let me = rustix::process::geteuid().as_raw();
-        let owners = Owners {
-            administrator: me,
-            account: me,
-        };
-        let open = dir.path().join("open");
-        fs::create_dir(&open).unwrap();
-        fs::write(open.join("managed.toml"), "").unwrap();
-        symlink(open.join("managed.toml"), dir.path().join("link")).unwrap();
-        let read = || owners.read(&dir.path().join("link"), Trust::Administrator);
-        assert_eq!(read().unwrap(), "");
-        fs::set_permissions(&open, fs::Permissions::from_mode(0o777)).unwrap();
-        assert!(matches!(read(), Err(FileError::Directory(path)) if path.ends_with("open")));
-    }
-}
+mod tests;

@@ -26,11 +26,16 @@ pub(super) fn read(mut table: Section<'_>, report: &mut Report) -> Option<Identi
         Some(values::safe_url(value, report)?.0)
     });
     let client_id = table.required("client_id", report, values::text);
+    let reserved = reserved(report);
     let identity = IdentityConfig {
         scopes: table.or("scopes", usual_scopes(), report, values::texts),
-        roles_claim: table.or("roles_claim", usual_claims(), report, |value, report| {
-            values::list(value, report, claim)
-        }),
+        roles_claim: table.or_reserved(
+            "roles_claim",
+            usual_claims(),
+            reserved,
+            report,
+            |value, report| values::list(value, report, claim),
+        ),
         redirect_host: table.or(
             "redirect_host",
             "127.0.0.1".into(),
@@ -47,9 +52,10 @@ pub(super) fn read(mut table: Section<'_>, report: &mut Report) -> Option<Identi
             |value, report| values::word(value, report, &AUDIENCE_BY),
         ),
         scope_names: scope_names(table.section("scope_names", report), report),
-        allow_unadvertised_pkce: table.or(
+        allow_unadvertised_pkce: table.or_reserved(
             "allow_unadvertised_pkce",
             false,
+            reserved,
             report,
             values::boolean,
         ),
@@ -65,6 +71,14 @@ pub(super) fn read(mut table: Section<'_>, report: &mut Report) -> Option<Identi
     issuer.and(client_id).map(|_| identity)
 }
 
+/// Why only the administrator says what is believed of the issuer's word, if he has named it: the claim
+/// that holds the roles, checks that can be turned off, certificates.
+pub(super) fn reserved(report: &Report) -> Option<&'static str> {
+    report
+        .is_managed("identity.issuer")
+        .then_some("it belongs to identity.issuer, which the administrator has set")
+}
+
 fn claim(value: Value<'_>, report: &mut Report) -> Option<ClaimPath> {
     let text = values::text(value, report)?;
     match ClaimPath::parse(&text) {
@@ -77,8 +91,10 @@ fn claim(value: Value<'_>, report: &mut Report) -> Option<ClaimPath> {
 }
 
 fn scope_names(mut table: Section<'_>, report: &mut Report) -> ScopeNames {
+    let reserved = reserved(report);
     let mut name = |key: &'static str| {
-        let named = table.or(key, Some(key.into()), report, |value, report| {
+        let usual = Some(key.into());
+        let named = table.or_reserved(key, usual, reserved, report, |value, report| {
             let text = values::any_text(value, report)?;
             Some(Some(text).filter(|text| !text.is_empty()))
         });

@@ -1,8 +1,8 @@
-//! Reading one table as two files have it: the administrator's first, then the user's.
+//! Reading one table as all sources have it: the administrator's first, then the user's.
 //!
-//! Every key that is asked for is read in both files, so that the problems of both are found; the
-//! first file that has it counts. A key that was never asked for is unknown, so the code that reads
-//! a table is the only list of its keys.
+//! Every key that is asked for is read in all of them, so that the problems of all are found; the
+//! first that has it counts, and what the user has said against the administrator is noted. A key that
+//! was never asked for is unknown, so the code that reads a table is the only list of its keys.
 
 use toml::de::{DeTable, DeValue};
 
@@ -11,11 +11,13 @@ use super::near::nearest;
 use super::shown::Shown;
 use super::{Setting, Source};
 
-/// One table in all files that have it, the one that counts first.
+/// One table in all sources that have it, the one that counts first.
 #[derive(Debug)]
 pub(super) struct Section<'d> {
     /// Its name for people, such as `identity.scope_names`; empty at the top.
     name: String,
+    /// The same for all tables of its kind, such as `server[]`.
+    kind: String,
     parts: Vec<Part<'d>>,
     known: Vec<&'static str>,
 }
@@ -51,13 +53,14 @@ impl<'d> Section<'d> {
             table: &document.table,
             at: 0,
         };
-        Self::new(String::new(), documents.map(part).collect())
+        Self::new(String::new(), String::new(), documents.map(part).collect())
     }
 
     /// A table that stands in the given places.
-    pub(super) fn new(name: String, parts: Vec<Part<'d>>) -> Self {
+    pub(super) fn new(name: String, kind: String, parts: Vec<Part<'d>>) -> Self {
         Self {
             name,
+            kind,
             parts,
             known: Vec::new(),
         }
@@ -106,9 +109,8 @@ impl<'d> Section<'d> {
         report: &mut Report,
         parse: impl Fn(Value<'d>, &mut Report) -> Option<T>,
     ) -> Option<T> {
-        let found = self.read(key, report, parse).into_iter().next()?;
-        self.keep(key, &found, report);
-        Some(found.value)
+        let found = self.read(key, report, parse);
+        self.first(key, found, report)
     }
 
     /// The value of a key, or its default.
@@ -120,6 +122,27 @@ impl<'d> Section<'d> {
         parse: impl Fn(Value<'d>, &mut Report) -> Option<T>,
     ) -> T {
         let found = self.read(key, report, parse);
+        self.settle(key, found, default, report)
+    }
+
+    /// The same for a key that only the administrator may set if it is `reserved`, which is why.
+    pub(super) fn or_reserved<T: Shown>(
+        &mut self,
+        key: &'static str,
+        default: T,
+        reserved: Option<&str>,
+        report: &mut Report,
+        parse: impl Fn(Value<'d>, &mut Report) -> Option<T>,
+    ) -> T {
+        let mut found = self.read(key, report, parse);
+        if let Some(why) = reserved {
+            let (theirs, users): (Vec<_>, Vec<_>) = found.into_iter().partition(Found::is_managed);
+            found = theirs;
+            let other = |user: &&Found<'d, T>| user.value.shown() != default.shown();
+            for user in users.iter().filter(other) {
+                report.overrule(format!("{} does not count: {why}", self.yours(key, user)));
+            }
+        }
         self.settle(key, found, default, report)
     }
 
@@ -149,12 +172,39 @@ impl<'d> Section<'d> {
         default: T,
         report: &mut Report,
     ) -> T {
-        if let Some(found) = found.into_iter().next() {
-            self.keep(key, &found, report);
-            return found.value;
+        if let Some(value) = self.first(key, found, report) {
+            return value;
         }
         self.keep_default(key, &default, report);
         default
+    }
+
+    /// Takes the first of the values that were found, and notes which of the user's it overrules.
+    fn first<T: Shown>(
+        &self,
+        key: &str,
+        found: Vec<Found<'d, T>>,
+        report: &mut Report,
+    ) -> Option<T> {
+        let mut found = found.into_iter();
+        let first = found.next()?;
+        self.keep(key, &first, report);
+        let against = |other: &Found<'d, T>| {
+            !other.is_managed() && other.value.shown() != first.value.shown()
+        };
+        for user in found.filter(|other| first.is_managed() && against(other)) {
+            let place = first.at.document.shown_place(first.at.span().start);
+            report.overrule(format!(
+                "{} does not count: the administrator has set it ({place})",
+                self.yours(key, &user)
+            ));
+        }
+        Some(first.value)
+    }
+
+    fn yours<T>(&self, key: &str, user: &Found<'d, T>) -> String {
+        let place = user.at.document.shown_place(user.at.span().start);
+        format!("your {} ({place})", self.path(key))
     }
 
     /// Notes a default for `config show`.
@@ -163,17 +213,18 @@ impl<'d> Section<'d> {
             key: self.path(key).into(),
             value: value.shown().into(),
             source: Source::Default,
-            line: None,
+            place: None,
         });
     }
 
-    fn keep<T: Shown>(&self, key: &str, found: &Found<'d, T>, report: &mut Report) {
+    /// Notes a value for `config show`.
+    pub(super) fn keep<T: Shown>(&self, key: &str, found: &Found<'d, T>, report: &mut Report) {
         let document = found.at.document;
         report.values.push(Setting {
             key: self.path(key).into(),
             value: found.value.shown().into(),
             source: document.source.clone(),
-            line: Some(document.place(found.at.span().start).line),
+            place: Some(document.place(found.at.span().start)),
         });
     }
 
@@ -200,7 +251,7 @@ impl<'d> Section<'d> {
             .collect();
         let name = self.path(key);
         self.known.push(key);
-        Section::new(name, parts)
+        Section::new(name.clone(), name, parts)
     }
 
     fn known_values(&self, key: &'static str) -> impl Iterator<Item = Value<'d>> {
@@ -213,6 +264,10 @@ impl<'d> Section<'d> {
 
     /// Refuses every key that was not asked for.
     pub(super) fn finish(self, report: &mut Report) {
+        let dot = if self.kind.is_empty() { "" } else { "." };
+        let known = self.known.iter();
+        let asked = known.map(|key| format!("{}{dot}{key}", self.kind));
+        report.asked.extend(asked);
         for part in &self.parts {
             for key in part.table.keys() {
                 if !self.known.contains(&key.get_ref().as_ref()) {

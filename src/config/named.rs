@@ -2,6 +2,7 @@
 
 use toml::de::DeValue;
 
+use super::Source;
 use super::document::{Report, Value};
 use super::layers::{Part, Section};
 use super::servers::{Named, name};
@@ -15,7 +16,7 @@ pub(super) fn tables<T>(
     report: &mut Report,
     read: impl Fn(Section<'_>, &mut Report) -> Option<T>,
 ) -> Vec<(ServerName, T)> {
-    let mut found: Vec<(ServerName, T)> = Vec::new();
+    let mut found: Vec<(ServerName, T, &Source)> = Vec::new();
     for file in files {
         let Some(entries) = file.elements() else {
             file.expected::<()>(report, &format!("tables, [[audit.{kind}]]"));
@@ -25,17 +26,42 @@ pub(super) fn tables<T>(
             let Some((name, name_at, rest)) = one(entry, kind, report, &read) else {
                 continue;
             };
-            if found.iter().any(|(known, _)| *known == name) {
-                name_at.refuse::<()>(
-                    report,
-                    &format!("there are two {kind} tables named '{name}'"),
-                );
-            } else {
-                found.push((name, rest));
+            let same = found.iter().find(|(known, ..)| *known == name);
+            match same {
+                Some((.., other)) => refuse_second(kind, &name, name_at, other, report),
+                None => found.push((name, rest, file.document.source)),
             }
         }
     }
     found
+        .into_iter()
+        .map(|(name, rest, _)| (name, rest))
+        .collect()
+}
+
+/// Says what becomes of a table whose name another source, or the same one, has had already.
+pub(super) fn refuse_second(
+    kind: &str,
+    name: &ServerName,
+    at: Value<'_>,
+    first: &Source,
+    report: &mut Report,
+) {
+    let source = at.document.source;
+    if source == first {
+        let message = format!("there are two {kind} tables named '{name}'");
+        at.refuse::<()>(report, &message);
+    } else if source.is_managed() {
+        let place = at.document.shown_place(at.span().start);
+        let first = first.name().unwrap_or_default();
+        let note =
+            format!("the {kind} '{name}' of {place} is left out: {first} has one of that name");
+        report.notes.push(note.into());
+    } else {
+        report.overrule(format!(
+            "your {kind} '{name}' is left out: the administrator has set one of that name"
+        ));
+    }
 }
 
 fn one<'d, T>(
@@ -54,7 +80,7 @@ fn one<'d, T>(
     };
     let known_as = table.get("name").and_then(|name| name.get_ref().as_str());
     let title = format!("audit.{kind}.{}", known_as.unwrap_or("?").escape_debug());
-    let mut section = Section::new(title, vec![part]);
+    let mut section = Section::new(title, format!("audit.{kind}[]"), vec![part]);
     let name_at = section.values("name").into_iter().next();
     let named = section.required("name", report, name);
     let rest = read(section, report);

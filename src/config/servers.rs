@@ -6,24 +6,24 @@ use toml::de::DeValue;
 
 use super::document::{Report, Value};
 use super::layers::{Part, Section};
-use super::{ServerAuth, ServerConfig, values};
+use super::{ServerAuth, ServerConfig, Source, named, values};
 use crate::name::ServerName;
 
 const AUTH: [(&str, ServerAuth); 2] = [("sso", ServerAuth::Sso), ("none", ServerAuth::None)];
 
-/// Reads the servers of all files: the administrator's first, which nobody can redirect.
+/// Reads the servers of all sources: the administrator's first, which nobody can redirect.
 pub(super) fn read(
     files: Vec<Value<'_>>,
     users_allowed: bool,
     report: &mut Report,
 ) -> Vec<ServerConfig> {
-    let mut servers: Vec<(ServerConfig, bool)> = Vec::new();
+    let mut servers: Vec<(ServerConfig, &Source)> = Vec::new();
     for file in files {
         let Some(entries) = file.elements() else {
             file.expected::<()>(report, "tables, [[server]]");
             continue;
         };
-        let managed = file.document.source.is_managed();
+        let source = file.document.source;
         for entry in entries {
             let Some((server, name_at)) = one(entry, report) else {
                 continue;
@@ -31,17 +31,11 @@ pub(super) fn read(
             let name = &server.name;
             let same = servers.iter().find(|(known, _)| known.name == *name);
             match same {
-                Some((_, true)) if !managed => report.notes.push(
-                    format!("your server '{name}' is left out: the administrator has set one of that name").into(),
-                ),
-                Some(_) => {
-                    let message = format!("there are two servers named '{name}'");
-                    name_at.refuse::<()>(report, &message);
-                }
-                None if !managed && !users_allowed => report.notes.push(
-                    format!("your server '{name}' is left out: the administrator allows his own servers only").into(),
-                ),
-                None => servers.push((server, managed)),
+                Some((_, other)) => named::refuse_second("server", name, name_at, other, report),
+                None if !source.is_managed() && !users_allowed => report.overrule(format!(
+                    "your server '{name}' is left out: the administrator allows his own servers only"
+                )),
+                None => servers.push((server, source)),
             }
         }
     }
@@ -59,7 +53,7 @@ fn one<'d>(entry: Value<'d>, report: &mut Report) -> Option<(ServerConfig, Value
     };
     let known_as = table.get("name").and_then(|name| name.get_ref().as_str());
     let title = format!("server.{}", known_as.unwrap_or("?").escape_debug());
-    let mut section = Section::new(title, vec![part]);
+    let mut section = Section::new(title, "server[]".to_owned(), vec![part]);
     let name_at = section.values("name").into_iter().next();
     let name = section.required("name", report, name);
     let url = section.required("url", report, |value, report| {

@@ -58,10 +58,20 @@ pub(super) fn texts(value: Value<'_>, report: &mut Report) -> Option<Vec<Box<str
 }
 
 pub(super) fn boolean(value: Value<'_>, report: &mut Report) -> Option<bool> {
-    if let DeValue::Boolean(boolean) = value.get() {
-        return Some(*boolean);
+    let is_flat = value.document.is_flat();
+    match value.get() {
+        DeValue::Boolean(boolean) => Some(*boolean),
+        DeValue::Integer(integer) if is_flat && integer.as_str() == "0" => Some(false),
+        DeValue::Integer(integer) if is_flat && integer.as_str() == "1" => Some(true),
+        DeValue::String(text) if is_flat && text == "false" => Some(false),
+        DeValue::String(text) if is_flat && text == "true" => Some(true),
+        DeValue::String(_)
+        | DeValue::Integer(_)
+        | DeValue::Float(_)
+        | DeValue::Datetime(_)
+        | DeValue::Array(_)
+        | DeValue::Table(_) => value.expected(report, "true or false"),
     }
-    value.expected(report, "true or false")
 }
 
 /// A whole number within bounds.
@@ -71,10 +81,16 @@ pub(super) fn number<T: TryFrom<i64> + PartialOrd + Copy + fmt::Display>(
     least: T,
     most: T,
 ) -> Option<T> {
-    let DeValue::Integer(integer) = value.get() else {
-        return value.expected(report, "an integer");
+    let number = match value.get() {
+        DeValue::Integer(integer) => i64::from_str_radix(integer.as_str(), integer.radix()).ok(),
+        DeValue::String(text) if value.document.is_flat() => text.parse().ok(),
+        DeValue::String(_)
+        | DeValue::Float(_)
+        | DeValue::Boolean(_)
+        | DeValue::Datetime(_)
+        | DeValue::Array(_)
+        | DeValue::Table(_) => return value.expected(report, "an integer"),
     };
-    let number = i64::from_str_radix(integer.as_str(), integer.radix()).ok();
     let number = number.and_then(|number| T::try_from(number).ok());
     match number.filter(|number| *number >= least && *number <= most) {
         Some(number) => Some(number),
@@ -171,12 +187,25 @@ fn bytes(text: &str) -> Option<u64> {
 
 /// A file, relative to the file that names it.
 pub(super) fn file(value: Value<'_>, report: &mut Report) -> Option<PathBuf> {
-    let path = at_home(Path::new(&*text(value, report)?));
-    let Some(path) = path else {
+    let source = value.document.source;
+    let text = text(value, report)?;
+    // Whoever starts the program says what HOME is.
+    let home = if source.is_managed() {
+        crate::paths::account_home()
+    } else {
+        std::env::home_dir()
+    };
+    let Some(path) = at_home(Path::new(&*text), home) else {
         return value.refuse(report, "this account has no home directory for '~'");
     };
-    let beside = value.document.path().parent().unwrap_or(Path::new(""));
-    Some(beside.join(path))
+    match source.file().and_then(Path::parent) {
+        Some(beside) => Some(beside.join(path)),
+        None if path.is_absolute() => Some(path),
+        None => value.refuse(
+            report,
+            "here this must be an absolute path, or begin with '~'",
+        ),
+    }
 }
 
 /// A file, relative to the file that names it; empty means none.

@@ -4,6 +4,7 @@
 use rmcp::model::{CacheScope, DiscoverResult, ProtocolVersion};
 use serde_json::json;
 
+use crate::codes::Code;
 use crate::gateway::Fault;
 use crate::wire::stateless::{self, TermsError};
 use crate::wire::{Id, Object, Raw, Response, code, method, revision};
@@ -46,12 +47,21 @@ fn offering(answer: &Raw, extensions: &[(Box<str>, Raw)]) -> Raw {
 /// The answer to a request whose terms cannot be met.
 pub(super) fn refusal(id: Id, error: &TermsError) -> Response {
     let TermsError::Version(requested) = error else {
-        return reply::error(Some(id), code::INVALID_PARAMS, error.to_string());
+        return reply::error(
+            Some(id),
+            code::INVALID_PARAMS,
+            Code::Message,
+            error.to_string(),
+        );
     };
     let error = json!({
         "code": code::UNSUPPORTED_VERSION,
         "message": error.to_string(),
-        "data": {"supported": revision::served(), "requested": requested},
+        "data": {
+            "code": Code::Message,
+            "supported": revision::served(),
+            "requested": requested,
+        },
     });
     Response {
         id: Some(id),
@@ -131,9 +141,17 @@ fn complete(asked: &str, result: &Raw) -> Raw {
         // The policy decides what is in it, and decides differently for others.
         more.push(("cacheScope", Raw::string("private")));
     }
-    if object.get("_meta").is_none() {
-        let server = json!({stateless::SERVER: greeting::implementation()});
-        more.push(("_meta", reply::raw(&server)));
+    let server = || reply::raw(&greeting::implementation());
+    match object.get("_meta") {
+        None => more.push((
+            "_meta",
+            Raw::empty_object().with(stateless::SERVER, &server()),
+        )),
+        // Of a server's result all stays as it is; of our own, which names a code, more can be said.
+        Some(meta) if reply::names_code(meta) => {
+            more.push(("_meta", meta.with(stateless::SERVER, &server())));
+        }
+        Some(_) => {}
     }
     object.with_all(&more)
 }

@@ -2,15 +2,20 @@
 
 use std::borrow::Cow;
 
-use rmcp::model::{CallToolResult, ContentBlock, ErrorCode, ErrorData};
+use rmcp::model::{CallToolResult, ContentBlock, ErrorCode, ErrorData, MetaObject};
 use serde::Serialize;
 use serde_json::{Value, json};
 
+use crate::codes::Code;
 use crate::gateway::Fault;
 use crate::gateway::fault::Kind;
-use crate::wire::{Id, Malformed, Raw, Response, code, method};
+use crate::wire::{Id, Malformed, Object, Raw, Response, code, method};
 
 use super::running::NoPlace;
+
+/// Where the `_meta` of a tool's result names the code of what went wrong (MCP, basic, `_meta`: the
+/// prefix is ours). Models need not read it, and what they read stays as it is.
+const CODE: &str = "chaperone/code";
 
 /// An answer with a result.
 pub(super) fn result(id: Id, result: Raw) -> Response {
@@ -21,11 +26,16 @@ pub(super) fn result(id: Id, result: Raw) -> Response {
 }
 
 /// An answer with an error of our own.
-pub(super) fn error(id: Option<Id>, code: i32, message: impl Into<Cow<'static, str>>) -> Response {
+pub(super) fn error(
+    id: Option<Id>,
+    code: i32,
+    named: Code,
+    message: impl Into<Cow<'static, str>>,
+) -> Response {
     let error = ErrorData {
         code: ErrorCode(code),
         message: message.into(),
-        data: None,
+        data: Some(json!({"code": named})),
     };
     Response {
         id,
@@ -35,25 +45,35 @@ pub(super) fn error(id: Option<Id>, code: i32, message: impl Into<Cow<'static, s
 
 /// The answer to a line that is no message.
 pub(super) fn malformed(malformed: Malformed) -> Response {
-    error(malformed.id, malformed.code, malformed.reason.into_string())
+    error(
+        malformed.id,
+        malformed.code,
+        Code::Message,
+        malformed.reason.into_string(),
+    )
 }
 
 /// The answer to a line that is too long to be read.
 pub(super) fn too_long(limit: usize) -> Response {
     let message = format!("the message is longer than {limit} bytes");
-    error(None, code::INVALID_REQUEST, message)
+    error(None, code::INVALID_REQUEST, Code::Message, message)
 }
 
 /// The answer to a request that may not run.
 pub(super) fn no_place(id: Id, why: NoPlace) -> Response {
-    let (code, message) = match why {
-        NoPlace::Full => (code::BUSY, "Too many requests at once; wait for answers."),
+    let (code, named, message) = match why {
+        NoPlace::Full => (
+            code::BUSY,
+            Code::Busy,
+            "Too many requests at once; wait for answers.",
+        ),
         NoPlace::Taken => (
             code::INVALID_REQUEST,
+            Code::Message,
             "A request with this \"id\" is still running.",
         ),
     };
-    error(Some(id), code, message)
+    error(Some(id), code, named, message)
 }
 
 /// The answer to a request of which something came, or why nothing did.
@@ -72,7 +92,7 @@ pub(super) fn outcome(id: Id, asked: &str, outcome: Result<Raw, Fault>) -> Respo
                 outcome: Err(raw(&ErrorData {
                     code: ErrorCode(code),
                     message: fault.sentence().into(),
-                    data: more(&fault),
+                    data: Some(more(&fault)),
                 })),
             },
         },
@@ -93,21 +113,25 @@ fn code(fault: &Fault) -> i32 {
         | Fault::Unavailable(_)
         | Fault::SpoolFull(_)
         | Fault::Unrecorded(_)
+        | Fault::Superseded(_)
         | Fault::Withheld(_)
         | Fault::Upstream(_) => code::NOT_DONE,
     }
 }
 
-/// What an error says beside its sentence: which resource does not exist for the host (MCP 2026-07-28,
-/// server/resources, error handling), or what the host would have to be able to do (basic, errors).
-fn more(fault: &Fault) -> Option<Value> {
+/// What an error says beside its sentence: the code that names it, which resource does not exist for
+/// the host (MCP 2026-07-28, server/resources, error handling), or what the host would have to be able
+/// to do (basic, errors).
+fn more(fault: &Fault) -> Value {
+    let code = fault.code();
     match fault {
-        Fault::Unknown(Kind::Resource, uri) => Some(json!({"uri": uri})),
-        Fault::Refused(refused) if !refused.shown => {
-            let is_resource = refused.kind == Kind::Resource;
-            is_resource.then(|| json!({"uri": refused.asked}))
+        Fault::Unknown(Kind::Resource, uri) => json!({"code": code, "uri": uri}),
+        Fault::Refused(refused) if !refused.shown && refused.kind == Kind::Resource => {
+            json!({"code": code, "uri": refused.asked})
         }
-        Fault::Incapable(ability) => Some(json!({"requiredCapabilities": {*ability: {}}})),
+        Fault::Incapable(ability) => {
+            json!({"code": code, "requiredCapabilities": {*ability: {}}})
+        }
         Fault::Refused(_)
         | Fault::Unknown(..)
         | Fault::BadParams(_)
@@ -117,8 +141,9 @@ fn more(fault: &Fault) -> Option<Value> {
         | Fault::Unavailable(_)
         | Fault::SpoolFull(_)
         | Fault::Unrecorded(_)
+        | Fault::Superseded(_)
         | Fault::Withheld(_)
-        | Fault::Upstream(_) => None,
+        | Fault::Upstream(_) => json!({"code": code}),
     }
 }
 
@@ -133,7 +158,14 @@ fn failed(fault: &Fault) -> Raw {
     let mut result = CallToolResult::error(vec![ContentBlock::text(fault.sentence())]);
     // Revisions with a handshake do not know it.
     result.result_type = None;
+    let code = (CODE.to_owned(), json!(fault.code()));
+    result.meta = Some(MetaObject(std::iter::once(code).collect()));
     raw(&result)
+}
+
+/// Whether the `_meta` of a result is of our own making.
+pub(super) fn names_code(meta: &Raw) -> bool {
+    Object::of(meta, &[]).is_ok_and(|meta| meta.get(CODE).is_some())
 }
 
 /// An object without members.

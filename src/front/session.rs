@@ -11,6 +11,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::audit::Agent;
+use crate::codes::Code;
 use crate::gateway::host::Sender;
 use crate::gateway::{Aside, Asides, Fault, Host};
 use crate::stop::Tasks;
@@ -216,7 +217,14 @@ impl<B: Backend> Session<B> {
     fn listen(self: &Arc<Self>, id: Id, params: &Raw, sender: Sender) -> Option<Response> {
         let filter = match listening::filter(params) {
             Ok(filter) => filter,
-            Err(why) => return Some(reply::error(Some(id), code::INVALID_PARAMS, why)),
+            Err(why) => {
+                return Some(reply::error(
+                    Some(id),
+                    code::INVALID_PARAMS,
+                    Code::BadParams,
+                    why,
+                ));
+            }
         };
         let (place, withdrawal) = match self.running.enter(&id) {
             Ok(entered) => entered,

@@ -261,14 +261,7 @@ impl Gateway {
                 })
             }
             Err(AdmitError::NoRoom { policy }) => Err(self.no_room(&act, policy, grant).await),
-            Err(AdmitError::Store(cause)) => Err(Fault::Unrecorded(
-                format!(
-                    "Not sent: the call cannot be recorded ({}). Nothing left this machine. \
-                     Mend the cause and try again; `chaperone status` shows the state of the log.",
-                    chain(cause.as_ref())
-                )
-                .into(),
-            )),
+            Err(AdmitError::Store(cause)) => Err(Fault::of_log(&cause)),
         }
     }
 

@@ -2,6 +2,9 @@
 
 use std::time::Duration;
 
+use crate::audit::StoreError;
+use crate::codes::Code;
+use crate::format::Newer;
 use crate::login::NoGrant;
 use crate::policy::Refusal;
 use crate::wire::Raw;
@@ -37,6 +40,8 @@ pub enum Fault {
     SpoolFull(Box<str>),
     /// The record cannot be written, so nothing was sent.
     Unrecorded(Box<str>),
+    /// A newer version keeps the record, so nothing was sent; the text says what to do.
+    Superseded(Box<str>),
     /// The call ran, but its outcome could not be recorded.
     Withheld(Box<str>),
     /// The server's own error object.
@@ -93,6 +98,7 @@ impl Fault {
             | Self::Unavailable(text)
             | Self::SpoolFull(text)
             | Self::Unrecorded(text)
+            | Self::Superseded(text)
             | Self::Withheld(text) => text.clone().into(),
             Self::Upstream(error) => format!("The server answered with an error: {}", error.get()),
         }
@@ -100,11 +106,33 @@ impl Fault {
 }
 
 impl Fault {
+    /// The code that names it. What the host was not shown has that of what does not exist.
+    #[must_use]
+    pub fn code(&self) -> Code {
+        match self {
+            Self::Unknown(..) => Code::UnknownName,
+            Self::Refused(refused) if !refused.shown => Code::UnknownName,
+            Self::BadParams(_) => Code::BadParams,
+            Self::UnknownMethod => Code::UnknownMethod,
+            Self::Incapable(_) => Code::HostIncapable,
+            Self::Refused(_) => Code::PolicyDenied,
+            Self::RateLimited { .. } => Code::PolicyRate,
+            Self::NotSignedIn(_) => Code::NotSignedIn,
+            Self::Unavailable(_) => Code::Unreachable,
+            Self::SpoolFull(_) => Code::SpoolFull,
+            Self::Unrecorded(_) => Code::LogUnusable,
+            Self::Superseded(_) => Code::VersionNewer,
+            Self::Withheld(_) => Code::LogWithheld,
+            Self::Upstream(_) => Code::ServerError,
+        }
+    }
+
     /// The same of a call that was not made.
     pub(super) fn not_sent(self) -> Self {
         match self {
             Self::NotSignedIn(why) => Self::NotSignedIn(format!("Not sent: {why}").into()),
             Self::Unavailable(why) => Self::Unavailable(format!("Not sent: {why}").into()),
+            Self::Superseded(why) => Self::Superseded(format!("Not sent: {why}").into()),
             other @ (Self::Unknown(..)
             | Self::BadParams(_)
             | Self::UnknownMethod
@@ -117,6 +145,20 @@ impl Fault {
             | Self::Upstream(_)) => other,
         }
     }
+
+    /// Of a call that cannot be recorded.
+    pub(super) fn of_log(cause: &StoreError) -> Self {
+        let why = chain(cause);
+        if let Some(next) = cause.next_step() {
+            let text = format!("Not sent: {why}. Nothing left this machine. {next}");
+            return Self::Superseded(text.into());
+        }
+        let text = format!(
+            "Not sent: the call cannot be recorded ({why}). Nothing left this machine. Mend the cause and \
+             try again; `chaperone status` shows the state of the log."
+        );
+        Self::Unrecorded(text.into())
+    }
 }
 
 /// Why there is no token.
@@ -128,6 +170,9 @@ impl From<&NoGrant> for Fault {
             NoGrant::Unreachable(_) => {
                 let text = format!("{why}. Try again when the identity provider answers.");
                 Self::Unavailable(text.into())
+            }
+            NoGrant::Keychain(cause) if Newer::is_behind(error) => {
+                Self::Superseded(format!("{why}. {}", cause.next_step()).into())
             }
             NoGrant::Keychain(cause) => {
                 Self::NotSignedIn(format!("{why}. {}", cause.next_step()).into())

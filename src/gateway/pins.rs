@@ -14,6 +14,7 @@ use tokio::time::Instant;
 use crate::audit::{Definitions, Event};
 use crate::catalog::pins::{self, Difference, Held, Pins};
 use crate::catalog::{Lists, Tool};
+use crate::format::{self, Newer};
 use crate::lock::FileLock;
 use crate::name::{ExposedName, ServerName};
 use crate::paths;
@@ -23,7 +24,7 @@ use crate::wording::chain;
 use super::Gateway;
 use super::rules::Stamp;
 
-/// Grows when the file's shape changes.
+/// Grows when the file's shape changes; a newer one is left as it is, and nothing counts as accepted.
 const VERSION: u32 = 1;
 /// How many definitions one record names.
 const NAMED: usize = 20;
@@ -220,7 +221,7 @@ impl Gateway {
             return;
         }
         let (gateway, server) = (self.clone(), server.clone());
-        self.parts.tasks.spawn(async move {
+        self.parts.recording.spawn(async move {
             gateway
                 .note(news(server, Definitions::Changed, which))
                 .await;
@@ -275,13 +276,19 @@ fn read(file: &Path) -> io::Result<Pins> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Pins::default()),
         Err(error) => return Err(error),
     };
+    format::check(&text, VERSION)?;
     let stored: Stored = serde_json::from_slice(&text)?;
-    if stored.version == VERSION {
-        Ok(stored.pins)
-    } else {
-        let why = format!("it is of version {}, not {VERSION}", stored.version);
-        Err(io::Error::new(io::ErrorKind::InvalidData, why))
-    }
+    Ok(stored.pins)
+}
+
+/// Whether a newer version keeps what was accepted; without a file, or one that can be read, nobody else
+/// does.
+///
+/// # Errors
+/// When it does.
+pub fn look(file: &Path) -> Result<(), Newer> {
+    let text = std::fs::read(file).unwrap_or_default();
+    format::check(&text, VERSION)
 }
 
 /// Adds to the file; nobody else does meanwhile. One that cannot be read is left as it is.

@@ -332,7 +332,7 @@ impl Gateway {
                 KeyPlace::Keychain => "keychain",
                 KeyPlace::File => "file",
             }),
-            problem: problem.map(|problem| chain(problem.as_ref()).into()),
+            problem: problem.map(|problem| problem.in_words().into()),
             sinks,
             witnesses,
         }

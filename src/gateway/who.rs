@@ -109,9 +109,9 @@ impl Gateway {
 
     /// The policy in force. Whoever sees first that the document changed waits until that is on record.
     pub(super) async fn policy(&self) -> Arc<Policy> {
-        let (policy, loaded) = self.look_at_policy();
-        if let Some(loaded) = loaded {
-            self.note(loaded).await;
+        let (policy, news) = self.look_at_policy();
+        for event in news {
+            self.note(event).await;
         }
         policy
     }
@@ -119,17 +119,28 @@ impl Gateway {
     /// The policy in force, for what shows and does nothing: a document that changed is recorded
     /// meanwhile, because opening the record may take long and a list does not wait for it.
     pub(super) fn policy_to_show_by(&self) -> Arc<Policy> {
-        let (policy, loaded) = self.look_at_policy();
-        if let Some(loaded) = loaded {
+        let (policy, news) = self.look_at_policy();
+        if !news.is_empty() {
             let gateway = self.clone();
-            self.parts
-                .tasks
-                .spawn(async move { gateway.note(loaded).await });
+            self.parts.recording.spawn(async move {
+                for event in news {
+                    gateway.note(event).await;
+                }
+            });
         }
         policy
     }
 
-    fn look_at_policy(&self) -> (Arc<Policy>, Option<Event>) {
+    /// What settings have asked for in vain, for whoever asks first.
+    pub(super) fn refused_settings(&self) -> Option<Event> {
+        let refused = self.parts.refused.lock();
+        let refused = refused.unwrap_or_else(PoisonError::into_inner).take();
+        refused.map(|why| Event::SettingsRefused { why })
+    }
+
+    /// The policy with what there is to record before it is followed.
+    fn look_at_policy(&self) -> (Arc<Policy>, Vec<Event>) {
+        let refused = self.refused_settings();
         let in_force = self.parts.rules.in_force();
         let digest = in_force.policy.digest().into();
         let loaded = in_force.changed.map(|loaded| Event::PolicyLoaded {
@@ -137,7 +148,7 @@ impl Gateway {
             file: self.parts.rules.place(),
             error: loaded.err(),
         });
-        (in_force.policy, loaded)
+        (in_force.policy, refused.into_iter().chain(loaded).collect())
     }
 }
 

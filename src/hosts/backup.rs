@@ -13,10 +13,13 @@ use serde::{Deserialize, Serialize};
 
 use super::files::{FileError, HostFile};
 use crate::clock::Timestamp;
+use crate::format;
 use crate::paths;
 
 /// How many changes of one host can be taken back.
 const KEPT: usize = 20;
+/// Grows when the list changes its shape; only the version that wrote it takes its change back.
+const VERSION: u32 = 1;
 const LIST: &str = "list.json";
 /// What the list is called when its change has been taken back.
 const SPENT: &str = "undone.json";
@@ -36,9 +39,29 @@ pub struct Change {
     pub after: Vec<u8>,
 }
 
+/// Whether the files hold chaperone's entry after a change.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Leaves {
+    /// They do.
+    Entry,
+    /// They do not.
+    Nothing,
+}
+
+/// The newest change of a host that was not taken back.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Last {
+    /// What it left in the files.
+    pub leaves: Leaves,
+    /// The files, behind all links.
+    pub files: Vec<PathBuf>,
+}
+
 #[derive(Debug, Serialize, Deserialize)]
 struct List {
     version: u32,
+    leaves: Leaves,
     files: Vec<Kept>,
 }
 
@@ -97,12 +120,13 @@ impl Backups {
         &self,
         of: &str,
         now: Timestamp,
+        leaves: Leaves,
         changes: &[Change],
     ) -> Result<PathBuf, BackupError> {
         for change in changes {
             change.file.check_replaceable()?;
         }
-        let place = self.keep(of, now, changes)?;
+        let place = self.keep(of, now, leaves, changes)?;
         for change in changes {
             change.file.replace(&change.after)?;
         }
@@ -110,7 +134,13 @@ impl Backups {
     }
 
     /// Writes the backup.
-    fn keep(&self, of: &str, now: Timestamp, changes: &[Change]) -> Result<PathBuf, BackupError> {
+    fn keep(
+        &self,
+        of: &str,
+        now: Timestamp,
+        leaves: Leaves,
+        changes: &[Change],
+    ) -> Result<PathBuf, BackupError> {
         let all = self.dir.join(of);
         let place = self.fresh(&all, now)?;
         let io = |source| BackupError::Io {
@@ -129,7 +159,11 @@ impl Backups {
                 after: digest(after),
             });
         }
-        let list = List { version: 1, files };
+        let list = List {
+            version: VERSION,
+            leaves,
+            files,
+        };
         let list = serde_json::to_vec_pretty(&list).map_err(io::Error::from);
         let list = list.map_err(io)?;
         paths::replace_private(&place.join(LIST), &list).map_err(io)?;
@@ -152,23 +186,41 @@ impl Backups {
         Ok(place)
     }
 
-    /// What taking back the newest change would do: each file with the bytes that it had.
-    ///
-    /// # Errors
-    /// When there is none, or a file is not as the change left it.
-    pub fn way_back(&self, of: &str) -> Result<WayBack, BackupError> {
-        let all = self.dir.join(of);
-        let newest = dirs(&all)
-            .into_iter()
-            .rev()
-            .find(|dir| dir.join(LIST).exists());
+    /// The newest change that was not taken back; `None` if there is none, or it cannot be read.
+    #[must_use]
+    pub fn last(&self, of: &str) -> Option<Last> {
+        let (_, list) = self.newest(of).ok()?;
+        let files = list.files.into_iter().map(|kept| kept.path);
+        Some(Last {
+            leaves: list.leaves,
+            files: files.collect(),
+        })
+    }
+
+    fn newest(&self, of: &str) -> Result<(PathBuf, List), BackupError> {
+        let mut dirs = dirs(&self.dir.join(of)).into_iter().rev();
+        let newest = dirs.find(|dir| dir.join(LIST).exists());
         let place = newest.ok_or_else(|| BackupError::None(self.dir.clone()))?;
         let io = |source| BackupError::Io {
             path: place.clone(),
             source,
         };
         let text = fs::read(place.join(LIST)).map_err(io)?;
-        let list: List = serde_json::from_slice(&text).map_err(|error| io(error.into()))?;
+        format::check(&text, VERSION).map_err(|newer| io(newer.into()))?;
+        let list = serde_json::from_slice(&text).map_err(|error| io(error.into()))?;
+        Ok((place, list))
+    }
+
+    /// What taking back the newest change would do: each file with the bytes that it had.
+    ///
+    /// # Errors
+    /// When there is none, or a file is not as the change left it.
+    pub fn way_back(&self, of: &str) -> Result<WayBack, BackupError> {
+        let (place, list) = self.newest(of)?;
+        let io = |source| BackupError::Io {
+            path: place.clone(),
+            source,
+        };
         let mut steps = Vec::new();
         for (index, kept) in list.files.into_iter().enumerate() {
             let backup = copy(&place, index);

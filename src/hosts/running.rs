@@ -1,18 +1,46 @@
 //! Whether a host is running, which matters if it writes its file back from memory.
 
+#[cfg(unix)]
 use std::fs;
+#[cfg(unix)]
 use std::path::Path;
 
 use super::table::Host;
 
 /// Whether a host of this account is running, as far as `/proc` tells; on systems without one nobody
 /// knows, and the answer is no.
+#[cfg(unix)]
 #[must_use]
-pub fn is_running(host: Host, proc: &Path) -> bool {
+pub fn is_running(host: Host) -> bool {
+    runs_in(host, Path::new("/proc"))
+}
+
+#[cfg(unix)]
+fn runs_in(host: Host, proc: &Path) -> bool {
     let listed = fs::read_dir(proc).into_iter().flatten().flatten();
     let is_process = |name: &str| name.bytes().all(|byte| byte.is_ascii_digit());
     let mut processes = listed.filter(|entry| entry.file_name().to_str().is_some_and(is_process));
     processes.any(|process| is_of_this_account(&process.path()) && is_host(host, &process.path()))
+}
+
+/// Whether a host is running, whoever started it; what a script's interpreter runs is not told.
+#[cfg(windows)]
+#[must_use]
+pub fn is_running(host: Host) -> bool {
+    use winsafe::{HPROCESSLIST, co};
+    let list = HPROCESSLIST::CreateToolhelp32Snapshot(co::TH32CS::SNAPPROCESS, None);
+    let Ok(mut list) = list else { return false };
+    let mut processes = list.iter_processes().filter_map(Result::ok);
+    processes.any(|process| is_program(host, &process.szExeFile()))
+}
+
+/// Whether a file of this name is a host's program; letters are the same in either case.
+#[cfg(any(windows, test))]
+fn is_program(host: Host, file: &str) -> bool {
+    let name = file.strip_suffix(".exe").unwrap_or(file);
+    names(host)
+        .iter()
+        .any(|known| known.eq_ignore_ascii_case(name))
 }
 
 /// Whether a host keeps its file in memory while it runs, and writes it back.
@@ -43,6 +71,7 @@ fn names(host: Host) -> &'static [&'static str] {
 }
 
 /// By the process' own name, or for scripts by the first argument of their interpreter.
+#[cfg(unix)]
 fn is_host(host: Host, process: &Path) -> bool {
     let names = names(host);
     let name = fs::read_to_string(process.join("comm")).unwrap_or_default();
@@ -69,11 +98,6 @@ fn is_of_this_account(process: &Path) -> bool {
     fs::metadata(process).is_ok_and(|meta| meta.uid() == own)
 }
 
-#[cfg(not(unix))]
-fn is_of_this_account(_process: &Path) -> bool {
-    false
-}
-
 #[cfg(all(test, unix))]
 mod tests {
     use super::*;
@@ -93,14 +117,19 @@ mod tests {
         process("self", "code", "");
         let running = Host::ALL
             .into_iter()
-            .filter(|host| is_running(*host, proc.path()));
+            .filter(|host| runs_in(*host, proc.path()));
         assert_eq!(
             running.collect::<Vec<_>>(),
             [Host::ClaudeDesktop, Host::GeminiCli]
         );
-        assert!(!is_running(
-            Host::ClaudeDesktop,
-            Path::new("/no/such/place")
-        ));
+        assert!(!runs_in(Host::ClaudeDesktop, Path::new("/no/such/place")));
+    }
+
+    #[test]
+    fn a_windows_program_is_known_by_its_file() {
+        assert!(is_program(Host::ClaudeDesktop, "Claude.exe"));
+        assert!(is_program(Host::ClaudeCode, "claude.exe"));
+        assert!(is_program(Host::Cursor, "Cursor.exe"));
+        assert!(!is_program(Host::Cursor, "cursor-updater.exe"));
     }
 }

@@ -25,6 +25,12 @@ const PASSED_ON: [&str; 32] = [
 ];
 const PASSED_ON_BEGINNINGS: [&str; 2] = ["XDG_", "CHAPERONE_"];
 
+/// What the kernel adds to the path of a program whose file is not there any more (`proc_pid_exe(5)`).
+pub const REPLACED: &str = " (deleted)";
+/// The program of whoever looks.
+#[cfg(target_os = "linux")]
+const RUNNING: &str = "/proc/self/exe";
+
 /// How this program is started to sign in; tests start another one.
 #[derive(Debug, Clone)]
 pub(super) struct Launcher {
@@ -45,7 +51,7 @@ impl Launcher {
     /// `chaperone login --detached` of this very program.
     pub(super) fn own() -> io::Result<Self> {
         Ok(Self {
-            program: env::current_exe()?,
+            program: own_program()?,
             arguments: ["login", "--detached"].map(OsString::from).into(),
         })
     }
@@ -72,12 +78,30 @@ pub fn leave() -> io::Result<Detached> {
     if is_alone() {
         return Ok(Detached::Alone);
     }
-    let mut command = Command::new(env::current_exe()?);
+    let mut command = Command::new(own_program()?);
     command.args(env::args_os().skip(1));
     // Whoever waits for the child in between does not wait for this one.
     quiet(&mut command)
         .spawn()
         .map(|_child| Detached::HandedOver)
+}
+
+/// This very program. Where its file was replaced or removed while it runs, the kernel still has it: the
+/// sign-in is then of the same version as who asked for it.
+#[cfg(target_os = "linux")]
+fn own_program() -> io::Result<PathBuf> {
+    let program = env::current_exe()?;
+    let is_gone = program
+        .as_os_str()
+        .as_encoded_bytes()
+        .ends_with(REPLACED.as_bytes());
+    Ok(if is_gone { RUNNING.into() } else { program })
+}
+
+/// This program, or the one that has taken its place since it was started.
+#[cfg(not(target_os = "linux"))]
+fn own_program() -> io::Result<PathBuf> {
+    env::current_exe()
 }
 
 /// The environment is read in `config` alone; this only hands a part of it on, unread.

@@ -15,8 +15,11 @@ use zeroize::Zeroizing;
 
 use super::keychain::{KeychainError, SECRET_LIMIT, SecretStore};
 use super::provider::RefreshToken;
+use crate::format;
 use crate::principal::{Generation, Identity};
 
+/// Grows when any of the fields changes its shape; `who` says it for all of them.
+const VERSION: u32 = 1;
 const WHO: &str = "session.who";
 const REFRESH: &str = "session.refresh";
 const SEAL: &str = "session.seal";
@@ -110,6 +113,9 @@ impl RefreshToken {
 /// `session.who` as it is stored.
 #[derive(Serialize, Deserialize)]
 struct WhoDocument {
+    /// Absent in the first ones.
+    #[serde(default)]
+    version: u32,
     issuer: Box<str>,
     client_id: Box<str>,
     subject: Box<str>,
@@ -124,11 +130,15 @@ impl Fields {
         Self(store)
     }
 
-    /// Whose session it is; what cannot be read is none.
+    /// Whose session it is; what cannot be read is none, but for what a newer version has written: that
+    /// is somebody's session.
     pub(super) fn who(&self) -> Result<Option<Who>, KeychainError> {
         let Some(bytes) = self.0.read(WHO)? else {
             return Ok(None);
         };
+        let what = "the session";
+        let newer = |cause| KeychainError::Newer { what, cause };
+        format::check(&bytes, VERSION).map_err(newer)?;
         let document = serde_json::from_slice::<WhoDocument>(&bytes).ok();
         Ok(document.map(|document| Who {
             identity: Identity {
@@ -169,17 +179,20 @@ impl Fields {
         }
     }
 
-    /// Keeps everything of a new session. Until the last write there is no session.
+    /// Keeps everything of a new session, unless a newer version keeps one. Until the last write there
+    /// is no session.
     pub(super) fn begin(
         &self,
         who: &Who,
         token: &RefreshToken,
         seal: &Seal,
     ) -> Result<(), KeychainError> {
+        self.who()?;
         self.0.delete(WHO)?;
         self.0.write(SEAL, seal.bytes())?;
         self.rotate(who.generation, token)?;
         let document = WhoDocument {
+            version: VERSION,
             issuer: who.identity.issuer.clone(),
             client_id: who.client_id.clone(),
             subject: who.identity.subject.clone(),
@@ -201,6 +214,7 @@ impl Fields {
 
     /// Replaces the refresh token, reads it back and compares.
     pub(super) fn rotate(&self, of: Generation, token: &RefreshToken) -> Result<(), KeychainError> {
+        self.who()?;
         let before = self.0.read(REFRESH)?;
         let before = before.as_deref().and_then(|field| Stored::parse(field));
         let used = before.as_ref().and_then(|stored| stored.place.set());
@@ -249,9 +263,22 @@ impl Fields {
         self.0.delete(WHO)?;
         let field = self.0.read(REFRESH)?;
         self.0.delete(REFRESH)?;
-        let stored = field.as_deref().and_then(|field| Stored::parse(field));
-        self.delete_parts(stored.as_ref())?;
+        match field.as_deref().map(|field| Stored::parse(field)) {
+            Some(Some(stored)) => self.delete_parts(Some(&stored))?,
+            // Of a newer shape: whatever parts there may be.
+            Some(None) => self.delete_all_parts()?,
+            None => {}
+        }
         self.0.delete(SEAL)
+    }
+
+    fn delete_all_parts(&self) -> Result<(), KeychainError> {
+        for set in SETS {
+            for index in (0..=u8::MAX).take(PART_LIMIT) {
+                self.0.delete(&part_field(set, index))?;
+            }
+        }
+        Ok(())
     }
 
     fn token(&self, place: &Place) -> Result<Option<RefreshToken>, KeychainError> {

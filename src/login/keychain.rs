@@ -10,6 +10,9 @@ use std::time::Duration;
 
 use zeroize::Zeroizing;
 
+use crate::codes::Code;
+use crate::format::Newer;
+
 mod memory;
 mod os;
 #[cfg(test)]
@@ -75,12 +78,32 @@ pub enum KeychainError {
         /// How much it takes.
         limit: usize,
     },
+    /// It keeps something that this version does not know.
+    #[error("a newer version of chaperone keeps {what} in the keychain")]
+    Newer {
+        /// What it is, for people.
+        what: &'static str,
+        /// Its format.
+        #[source]
+        cause: Newer,
+    },
     /// Anything else.
     #[error("the keychain failed")]
     Failed(#[source] Box<dyn Error + Send + Sync>),
 }
 
 impl KeychainError {
+    /// The code that names it.
+    #[must_use]
+    pub fn code(&self) -> Code {
+        match self {
+            Self::Absent(_) => Code::KeychainAbsent,
+            Self::Locked(_) | Self::Silent(_) => Code::KeychainLocked,
+            Self::Forgetful | Self::TooLong { .. } | Self::Failed(_) => Code::KeychainFailed,
+            Self::Newer { .. } => Code::VersionNewer,
+        }
+    }
+
     /// What the person can do about it.
     #[must_use]
     pub fn next_step(&self) -> &'static str {
@@ -93,6 +116,11 @@ impl KeychainError {
             Self::Locked(_) => "Unlock the keychain or allow chaperone to use it, then try again.",
             Self::Silent(_) => "The keychain may be showing a dialogue: answer it, then try again.",
             Self::Forgetful => "Give the keychain a default collection to keep secrets in.",
+            Self::Newer { .. } => {
+                "Install the newer version of chaperone again, or start the host again if it is \
+                 installed. To go on with this version, run `chaperone logout`, which ends that \
+                 session here, then `chaperone login`."
+            }
             Self::TooLong { .. } | Self::Failed(_) => {
                 "Look at the keychain's own log, then try again."
             }

@@ -94,6 +94,25 @@ impl Session {
             _turn: turn,
         }))
     }
+
+    /// Removes a session that a newer version keeps, of which nothing is known here.
+    pub async fn forget_newer(&self) -> Result<(), LeaveError> {
+        let shared = Arc::clone(&self.shared);
+        let _turn = Arc::clone(&shared.turn).lock_owned().await;
+        let path = shared.paths.lock("refresh");
+        let _lock = waiting::lock(path, LOCK_PATIENCE, &shared.tasks).await?;
+        let theirs = Arc::clone(&shared);
+        let forgotten = shared.tasks.blocking(move || match theirs.fields().who() {
+            Err(KeychainError::Newer { .. }) => {
+                theirs.unshare().map_err(LeaveError::Files)?;
+                Ok(theirs.fields().end()?)
+            }
+            other => Ok(other.map(drop)?),
+        });
+        let forgotten = forgotten.await;
+        shared.publish(Standing::Unread);
+        forgotten
+    }
 }
 
 impl Leaving {

@@ -26,6 +26,7 @@ mod channel;
 mod error;
 #[cfg(test)]
 pub(super) mod fake;
+mod fit;
 mod known;
 mod pending;
 mod refusal;
@@ -39,6 +40,7 @@ use ask::Resources;
 pub use channel::{ClientError, HttpError, client};
 use channel::{DOCUMENT_LIMIT, Http};
 pub use error::{AnswerError, CallbackError, IdTokenError, MetadataError, ProviderError};
+pub use fit::Fit;
 use known::Known;
 pub use pending::{Callback, Narrowed, Pending};
 use refusal::Asked;

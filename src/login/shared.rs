@@ -19,6 +19,7 @@ use super::vault::{Contents, Vault};
 use super::{Audience, detached::Launcher};
 use crate::clock::{Clock, Timestamp};
 use crate::config::{AudienceBy, IdentityConfig, NetworkConfig};
+use crate::lock::FileLock;
 use crate::paths::Paths;
 use crate::principal::{Generation, Roles, Scopes};
 use crate::stop::Tasks;
@@ -262,9 +263,31 @@ impl Shared {
         let seal = self.fields().seal()?;
         let contents = self.unsealed(&who, seal.as_ref());
         let place = Place::Keychain { seal };
-        Ok(Standing::Somebody(Arc::new(Held::new(
-            who, place, contents, stamp,
-        ))))
+        let held = Held::new(who, place, contents, stamp);
+        self.mend_snapshot(&held);
+        Ok(Standing::Somebody(Arc::new(held)))
+    }
+
+    /// Writes the snapshot where it was lost, or is of another version, although the session is
+    /// verified: else nothing would be listed until a token is refreshed. Whoever holds the lock
+    /// refreshes or signs out, and sees to the snapshot himself.
+    fn mend_snapshot(&self, held: &Held) {
+        let (now, contents) = (self.clock.now(), &held.contents);
+        let kept = self.identity.as_ref();
+        let kept = kept.and_then(|identity| self.snapshot_file.read(identity, now));
+        if contents.verified_until <= now || kept.is_some() {
+            return;
+        }
+        let Ok(Some(_lock)) = FileLock::try_take(&self.paths.lock("refresh")) else {
+            return;
+        };
+        if self.vault.stamp() == held.stamp {
+            let snapshot = Snapshot::of(contents, now);
+            let written = self.snapshot_file.write(&snapshot, &held.who.client_id);
+            if let Err(error) = written {
+                tracing::warn!(%error, "the snapshot of the session cannot be written");
+            }
+        }
     }
 
     /// Looks whether the sealed file has changed, and reads it again if so. Without a change this

@@ -184,6 +184,8 @@ impl Session {
                 self.shared.start_process().await?;
                 self.shared.link_of_other(began).await
             }
+            // A session in memory would end the one that the newer version keeps.
+            Err(newer @ KeychainError::Newer { .. }) => Err(SignInError::Keychain(newer)),
             Err(reason) => self.sign_in_in_memory(reason).await,
         }
     }

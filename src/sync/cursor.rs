@@ -8,9 +8,12 @@ use serde::{Deserialize, Serialize};
 use crate::audit::spool;
 use crate::clock::Timestamp;
 use crate::config::{SinkConfig, SinkWay, SpoolLimit};
+use crate::format::{self, Newer};
 use crate::paths::{self, Paths};
+use crate::wording::chain;
 
-/// Grows when the file's shape changes; a file of another version counts as none.
+/// Grows when the file's shape changes. With a newer file nothing is sent: the version that wrote it
+/// knows what was, and the log keeps what was not.
 const VERSION: u32 = 1;
 
 /// How far a sink has come with one log.
@@ -41,9 +44,19 @@ impl Cursor {
     }
 
     /// What was kept of a sink; nothing, where that cannot be read.
-    pub(super) fn load(file: &Path) -> Option<Self> {
-        let cursor: Self = serde_json::from_slice(&std::fs::read(file).ok()?).ok()?;
-        (cursor.version == VERSION).then_some(cursor)
+    ///
+    /// # Errors
+    /// When a newer version keeps it.
+    pub(super) fn load(file: &Path) -> Result<Option<Self>, Superseded> {
+        let Ok(text) = std::fs::read(file) else {
+            return Ok(None);
+        };
+        let newer = |cause| Superseded {
+            file: file.into(),
+            cause,
+        };
+        format::check(&text, VERSION).map_err(newer)?;
+        Ok(serde_json::from_slice(&text).ok())
     }
 
     /// Keeps it.
@@ -53,6 +66,18 @@ impl Cursor {
     pub(super) fn store(&self, file: &Path) -> io::Result<()> {
         paths::replace_private(file, &serde_json::to_vec(self)?)
     }
+}
+
+/// A newer version keeps what was sent.
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "a newer version of chaperone keeps what was sent, in {}; start the host again, or install that \
+     version again, and it sends", file.display()
+)]
+pub(super) struct Superseded {
+    file: PathBuf,
+    #[source]
+    cause: Newer,
 }
 
 /// Where a sink's cursor is.
@@ -88,7 +113,10 @@ pub struct Lag {
 impl Lag {
     /// How far a sink is, by its cursor and the log.
     pub(super) fn of(paths: &Paths, sink: &SinkConfig) -> Self {
-        let cursor = Cursor::load(&file(paths, sink));
+        let (cursor, newer) = match Cursor::load(&file(paths, sink)) {
+            Ok(cursor) => (cursor, None),
+            Err(newer) => (None, Some(chain(&newer).into())),
+        };
         let log = paths.audit_db();
         let from = cursor.as_ref().map(|cursor| cursor.next);
         let found = spool::waiting(&log, from).ok();
@@ -117,7 +145,7 @@ impl Lag {
             waiting_bytes: found.as_ref().map_or(0, |found| found.bytes),
             waiting_since: first.and_then(made),
             taken: cursor.as_ref().and_then(|cursor| cursor.taken.clone()),
-            problem: cursor.and_then(|cursor| cursor.problem),
+            problem: newer.or(cursor.and_then(|cursor| cursor.problem)),
             over_limit: false,
         }
     }

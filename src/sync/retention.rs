@@ -85,7 +85,8 @@ impl Courier {
     /// The first record that some sink has not taken; nothing, where there are no sinks.
     fn taken_by_all(&self) -> Option<u64> {
         let sinks = self.0.sinks.iter();
-        let taken = sinks.map(|sink| Cursor::load(&file(&self.0.paths, sink)));
+        // What a newer version keeps is not known here: nothing is pruned then.
+        let taken = sinks.map(|sink| Cursor::load(&file(&self.0.paths, sink)).ok().flatten());
         let taken: Option<Vec<Cursor>> = taken.collect();
         let taken = taken?;
         let same = taken.windows(2).all(|two| match two {

@@ -213,7 +213,7 @@ impl<'a> Sender<'a> {
 
     /// The next records and where they begin; nothing, if none wait.
     async fn next(&mut self) -> Result<Option<(Batch, Cursor)>, String> {
-        let cursor = Cursor::load(&self.file);
+        let cursor = Cursor::load(&self.file).map_err(|newer| chain(&newer))?;
         let from = cursor.as_ref().map(|cursor| cursor.next);
         let batch = match self.read(from).await {
             // Nobody has written anything yet.

@@ -121,7 +121,7 @@ async fn a_log_that_is_shorter_than_what_was_sent_is_not_sent_on() {
     let scene = Scene::new().await;
     scene.send().await;
     let file = scene.desk.paths().sync_dir().join("archive.json");
-    let mut cursor = Cursor::load(&file).unwrap();
+    let mut cursor = Cursor::load(&file).unwrap().unwrap();
     cursor.next += 1000;
     cursor.store(&file).unwrap();
     let sink = &scene.courier.sinks()[0];

@@ -16,6 +16,8 @@ use crate::paths;
 const GRANTED: Duration = Duration::from_secs(24 * 3600);
 /// A larger file is not one of ours.
 const SIZE_LIMIT: u64 = 4096;
+/// Grows when the file's shape changes; what another version found out is found out again.
+const VERSION: u32 = 1;
 
 /// How a server is spoken to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -52,6 +54,7 @@ enum Known {
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Stored {
+    version: u32,
     url: Url,
     era: Era,
     since_millis: i64,
@@ -107,6 +110,7 @@ impl Memory {
             .now()
             .since(Timestamp::from_millis(stored.since_millis));
         let holds = stored.era == Era::Alone || age < GRANTED;
+        let holds = holds && stored.version == VERSION;
         (stored.url == self.url && holds).then_some(stored.era)
     }
 
@@ -135,6 +139,7 @@ impl Memory {
             return Ok(());
         };
         let stored = Stored {
+            version: VERSION,
             url: self.url.clone(),
             era,
             since_millis: clock.now().millis(),

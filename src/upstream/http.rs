@@ -34,6 +34,7 @@ pub struct Http {
 #[derive(Debug)]
 struct Shared {
     proxy: Option<Proxy>,
+    network: NetworkConfig,
     authorities: Vec<CertificateDer<'static>>,
     clients: Mutex<HashMap<Way, Client>>,
 }
@@ -90,6 +91,7 @@ impl Http {
         let proxy = network.proxy.clone().map(Proxy::all).transpose();
         let shared = Shared {
             proxy: proxy.map_err(HttpSetupError::Proxy)?,
+            network: network.clone(),
             authorities: network
                 .ca_file
                 .as_ref()
@@ -153,7 +155,13 @@ impl Http {
     /// When it cannot be set up.
     pub async fn tls(&self, identity: Option<Identity>, tasks: &Tasks) -> Result<Tls, TlsError> {
         let shared = Arc::clone(&self.shared);
-        let make = move || Tls::new(&shared.authorities, identity);
+        let make = move || {
+            Tls::new(
+                shared.network.machine_roots(),
+                &shared.authorities,
+                identity,
+            )
+        };
         tasks.blocking(make).await
     }
 
@@ -184,7 +192,15 @@ impl Shared {
                 let authorities = self.authorities.iter();
                 let authorities = authorities.map(|der| Certificate::from_der(der));
                 let authorities: Vec<_> = authorities.collect::<Result<_, _>>()?;
-                self.secure(limit).tls_certs_merge(authorities).build()
+                let secure = self.secure(limit);
+                let Some(machine) = self.network.machine_roots() else {
+                    return secure.tls_certs_merge(authorities).build();
+                };
+                let machine = machine.iter().map(|der| Certificate::from_der(der));
+                let machine: Vec<_> = machine.collect::<Result<_, _>>()?;
+                secure
+                    .tls_certs_only(machine.into_iter().chain(authorities))
+                    .build()
             }
         }
     }

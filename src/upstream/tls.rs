@@ -8,12 +8,13 @@ use std::sync::Arc;
 
 use memchr::memmem;
 use rustls_platform_verifier::Verifier;
+use tokio_rustls::rustls::crypto::CryptoProvider;
 use tokio_rustls::rustls::crypto::aws_lc_rs::{default_provider, sign::any_supported_type};
 use tokio_rustls::rustls::pki_types::pem::PemObject as _;
 use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer, pem};
 use tokio_rustls::rustls::sign::{CertifiedKey, SingleCertAndKey};
 use tokio_rustls::rustls::{
-    self, AlertDescription, CertificateError, ClientConfig, InconsistentKeys,
+    self, AlertDescription, CertificateError, ClientConfig, InconsistentKeys, RootCertStore,
 };
 use zeroize::Zeroizing;
 
@@ -110,21 +111,22 @@ pub struct TlsError(#[from] rustls::Error);
 pub struct Tls(pub(super) Arc<ClientConfig>);
 
 impl Tls {
-    /// The system's authorities and these. Reads files; for the pool of blocking work.
+    /// The authorities of `machine`, else the system's, and these. Reads files; for the pool of blocking
+    /// work.
     pub(super) fn new(
+        machine: Option<Vec<Vec<u8>>>,
         authorities: &[CertificateDer<'static>],
         identity: Option<Identity>,
     ) -> Result<Self, TlsError> {
         let provider = Arc::new(default_provider());
-        let verifier = if authorities.is_empty() {
-            Verifier::new(Arc::clone(&provider))?
-        } else {
-            Verifier::new_with_extra_roots(authorities.iter().cloned(), Arc::clone(&provider))?
+        let settings = ClientConfig::builder_with_provider(Arc::clone(&provider))
+            .with_safe_default_protocol_versions()?;
+        let settings = match machine {
+            Some(machine) => settings.with_root_certificates(known(machine, authorities)?),
+            None => settings
+                .dangerous()
+                .with_custom_certificate_verifier(Arc::new(of_system(authorities, provider)?)),
         };
-        let settings = ClientConfig::builder_with_provider(provider)
-            .with_safe_default_protocol_versions()?
-            .dangerous()
-            .with_custom_certificate_verifier(Arc::new(verifier));
         Ok(Self(Arc::new(match identity {
             Some(Identity(key)) => {
                 settings.with_client_cert_resolver(Arc::new(SingleCertAndKey::from(key)))
@@ -139,6 +141,29 @@ impl Tls {
         settings.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
         settings
     }
+}
+
+fn of_system(
+    authorities: &[CertificateDer<'static>],
+    provider: Arc<CryptoProvider>,
+) -> Result<Verifier, rustls::Error> {
+    if authorities.is_empty() {
+        Verifier::new(provider)
+    } else {
+        Verifier::new_with_extra_roots(authorities.iter().cloned(), provider)
+    }
+}
+
+fn known(
+    machine: Vec<Vec<u8>>,
+    authorities: &[CertificateDer<'static>],
+) -> Result<RootCertStore, rustls::Error> {
+    let mut known = RootCertStore::empty();
+    let machine = machine.into_iter().map(CertificateDer::from);
+    for authority in machine.chain(authorities.iter().cloned()) {
+        known.add(authority)?;
+    }
+    Ok(known)
 }
 
 /// What a peer says of a client certificate that it does not want.

@@ -257,7 +257,7 @@ async fn a_server_with_sessions_asks_a_host_without_one() {
     assert_eq!(needs["error"]["code"], -32021, "{needs}");
     assert_eq!(
         needs["error"]["data"],
-        json!({"requiredCapabilities": {"elicitation": {}}})
+        json!({"code": "CHP-HOST-INCAPABLE", "requiredCapabilities": {"elicitation": {}}})
     );
     let used = again.clone();
     again["requestState"] = asked["requestState"].clone();

@@ -49,6 +49,11 @@ impl Company {
     pub async fn new(more: &str) -> Self {
         let mut world = World::new();
         world.keychain().await;
+        Self::of(world, more).await
+    }
+
+    /// In a world with a keychain.
+    pub async fn of(mut world: World, more: &str) -> Self {
         let provider = world.provider(json!({})).await;
         let database = world.server(Kind::Database, &provider).await;
         let deploy = world.server(Kind::Deploy, &provider).await;
@@ -127,4 +132,12 @@ pub fn text(result: &Value) -> &str {
     result["content"][0]["text"]
         .as_str()
         .unwrap_or_else(|| panic!("no text: {result}"))
+}
+
+/// The link in a result that asks for a sign-in.
+pub fn link(result: &Value) -> String {
+    let mut words = text(result).split_whitespace();
+    let link = words.find(|word| word.starts_with("http"));
+    let link = link.unwrap_or_else(|| panic!("no link: {result}"));
+    link.to_owned()
 }

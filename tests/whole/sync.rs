@@ -279,9 +279,13 @@ async fn a_directory_gets_segments_and_the_signed_head() {
     let place = directory.path().display();
     let scene = Scene::of(&format!("kind = \"directory\"\npath = \"{place}\"")).await;
     scene.call().await;
-    assert_eq!(scene.sync().await.0, Some(0));
+    let (code, told) = scene.sync().await;
+    assert_eq!(code, Some(0));
+    assert!(told.contains(" of "), "{told}");
     scene.call().await;
-    assert_eq!(scene.sync().await.0, Some(0));
+    let plain = ["sync", "--now", "--no-progress"];
+    let plain = scene.world.run(&plain).await;
+    assert_eq!((plain.status.code(), plain.stderr), (Some(0), Vec::new()));
     let log = std::fs::read_dir(directory.path())
         .expect("a directory")
         .next();

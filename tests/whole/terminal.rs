@@ -34,6 +34,12 @@ async fn without_a_configuration_commands_say_how_to_begin() {
     assert_eq!(code(&world, &["--help"]).await.0, Some(0));
     assert_eq!(code(&world, &["completions", "bash"]).await.0, Some(0));
     assert!(code(&world, &["man"]).await.1.contains(".TH chaperone"));
+    let (exit, out, _) = code(&world, &["version", "--json"]).await;
+    let version: serde_json::Value = serde_json::from_str(&out).expect("JSON");
+    assert_eq!(
+        (exit, version["version"].as_str()),
+        (Some(0), Some(env!("CARGO_PKG_VERSION")))
+    );
     world.write_configuration("[identity]\nissuer = 7\n");
     let (exit, _, told) = code(&world, &["whoami"]).await;
     assert_eq!(exit, Some(2));
@@ -41,6 +47,51 @@ async fn without_a_configuration_commands_say_how_to_begin() {
         told.contains("chaperone.toml:2:10: expected a string"),
         "{told}"
     );
+}
+
+#[tokio::test]
+async fn every_failure_names_its_code_and_help_explains_it() {
+    let world = World::new();
+    for (command, expected) in [
+        ("whoami", "CHP-CONFIG-MISSING"),
+        ("nonsense", "CHP-USAGE"),
+        ("audit list", "CHP-LOG-UNREADABLE"),
+        ("help nonsense", "CHP-USAGE"),
+    ] {
+        let arguments: Vec<&str> = command.split(' ').collect();
+        let (_, out, told) = code(&world, &arguments).await;
+        assert_eq!(out, "", "{command}");
+        let last = told.trim_end().lines().last();
+        let wanted = format!("{expected}: chaperone help {expected}");
+        assert_eq!(last, Some(wanted.as_str()), "{command}: {told}");
+        let (exit, out, _) = code(&world, &["help", expected]).await;
+        assert_eq!(exit, Some(0));
+        assert!(
+            out.starts_with(expected) && out.contains("What to do:"),
+            "{out}"
+        );
+        assert!(out.lines().all(|line| line.chars().count() <= 80), "{out}");
+    }
+    let (_, list, _) = code(&world, &["help", "codes"]).await;
+    assert!(list.lines().count() > 40 && list.contains("CHP-WITNESS"));
+    for (topic, wanted) in [
+        (&["help"][..], "Usage: chaperone [OPTIONS] [COMMAND]"),
+        (
+            &["help", "audit"],
+            "Usage: chaperone audit [OPTIONS] <COMMAND>",
+        ),
+        (
+            &["help", "audit", "verify"],
+            "Usage: chaperone audit verify",
+        ),
+        (&["help", "help"], "Usage: chaperone help"),
+        (&["help"], "  chaperone help auditor "),
+        (&["help", "auditor"], "FOR AUDITORS\n"),
+    ] {
+        let (exit, out, _) = code(&world, topic).await;
+        assert_eq!(exit, Some(0), "{topic:?}");
+        assert!(out.contains(wanted), "{topic:?}: {out}");
+    }
 }
 
 #[tokio::test]

@@ -11,6 +11,7 @@ pub mod parts;
 pub mod pki;
 pub mod rsyslog;
 pub mod way;
+pub mod wine;
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
@@ -29,6 +30,7 @@ use self::browser::Page;
 use self::host::Host;
 use self::keychain::Keychain;
 use self::parts::{Kind, Provider, Server};
+use self::wine::Wine;
 
 /// How long anything in the world may take before the test fails; two busy cores are slow.
 pub const PATIENCE: Duration = Duration::from_secs(60);
@@ -46,7 +48,11 @@ pub struct World {
     home: TempDir,
     running: Vec<(String, Child)>,
     keychain: Option<Keychain>,
+    wine: Option<Wine>,
+    /// The program, where a test has put another than the one that was built.
+    program: Option<PathBuf>,
     talkative: bool,
+    managed: bool,
 }
 
 impl World {
@@ -60,10 +66,28 @@ impl World {
             home,
             running: Vec::new(),
             keychain: None,
+            wine: None,
+            program: None,
             talkative: false,
+            managed: false,
         };
         world.install_opener();
         world
+    }
+
+    /// A home on Windows, which has a keychain always.
+    pub fn windows() -> Self {
+        let mut world = Self::new();
+        let wine = Wine::install(world.home());
+        let place = wine.config_file();
+        fs::create_dir_all(place.parent().expect("a directory")).expect("a directory in the home");
+        world.wine = Some(wine);
+        world
+    }
+
+    /// The drive on which Windows is.
+    pub fn wine(&self) -> &Wine {
+        self.wine.as_ref().expect("a home on Windows")
     }
 
     /// The home directory.
@@ -134,12 +158,14 @@ impl World {
 
     /// The configuration.
     pub fn config_file(&self) -> PathBuf {
-        self.home().join(".config/chaperone/chaperone.toml")
+        let place = self.home().join(".config/chaperone/chaperone.toml");
+        self.wine.as_ref().map_or(place, Wine::config_file)
     }
 
     /// Where the program keeps its data.
     pub fn data_dir(&self) -> PathBuf {
-        self.home().join(".local/share/chaperone")
+        let place = self.home().join(".local/share/chaperone");
+        self.wine.as_ref().map_or(place, Wine::data_dir)
     }
 
     /// Takes away what the disk remembers of the servers' lists.
@@ -161,10 +187,8 @@ impl World {
 
     /// Writes the policy as it stands.
     pub fn write_policy(&self, text: &str) {
-        write_private(
-            &self.home().join(".config/chaperone/mcp-policies.yaml"),
-            text,
-        );
+        let place = self.config_file().with_file_name("mcp-policies.yaml");
+        write_private(&place, text);
     }
 
     /// A command with what hosts leave of the environment. The address of the message bus is the
@@ -203,9 +227,69 @@ impl World {
         self.talkative = true;
     }
 
+    /// Whether tests may give the program an `/etc` of its own, which takes the administrator's rights:
+    /// without them the files of the real one would not seem to be his.
+    pub fn can_be_managed() -> bool {
+        let mut probe = std::process::Command::new("unshare");
+        let probe = probe.args(["-m", "true"]).stderr(Stdio::null()).status();
+        rustix::process::geteuid().is_root() && probe.is_ok_and(|status| status.success())
+    }
+
+    /// Makes the machine a managed one from now on: the program sees a copy of `/etc` in which these are
+    /// `/etc/chaperone/managed.toml` and `/etc/chaperone/mcp-policies.yaml`, and the account has its home
+    /// here.
+    pub fn manage(&mut self, settings: &str, policy: &str) {
+        let etc = self.etc();
+        let copied = std::process::Command::new("cp")
+            .args(["-a", "/etc"])
+            .arg(self.home())
+            .status();
+        assert!(
+            copied.is_ok_and(|status| status.success()),
+            "a copy of /etc"
+        );
+        let account = format!("root:x:0:0:root:{}:/bin/sh\n", self.home().display());
+        fs::write(etc.join("passwd"), account).expect("a list of accounts");
+        fs::create_dir_all(etc.join("chaperone/managed.d")).expect("a directory in /etc");
+        fs::write(etc.join("chaperone/managed.toml"), settings).expect("a file in /etc");
+        fs::write(etc.join("chaperone/mcp-policies.yaml"), policy).expect("a file in /etc");
+        self.managed = true;
+    }
+
+    /// What the program sees as `/etc` on a managed machine.
+    pub fn etc(&self) -> PathBuf {
+        self.home().join("etc")
+    }
+
+    /// From now on the program under test is this one.
+    pub fn installed(&mut self, program: &Path) {
+        self.program = Some(program.to_owned());
+    }
+
+    /// From now on it is the one that was built again.
+    pub fn uninstalled(&mut self) {
+        self.program = None;
+    }
+
+    fn program(&self) -> &Path {
+        let built = Path::new(env!("CARGO_BIN_EXE_chaperone"));
+        self.program.as_deref().unwrap_or(built)
+    }
+
     /// The program under test.
     pub fn chaperone(&self, arguments: &[&str]) -> Command {
-        let mut command = self.command(env!("CARGO_BIN_EXE_chaperone"));
+        let program = self.program();
+        let mut command = match &self.wine {
+            Some(wine) => wine.command(self, self.program.as_deref()),
+            None if self.managed => {
+                let script = "mount --bind \"$0\" /etc && exec \"$@\"";
+                let mut command = self.command("unshare");
+                command.args(["-m", "sh", "-c", script]);
+                command.arg(self.etc()).arg(program);
+                command
+            }
+            None => self.command(program),
+        };
         command.args(arguments);
         if self.talkative {
             command

@@ -8,11 +8,12 @@ use zip::{CompressionMethod, DateTime, ZipArchive, ZipWriter};
 use super::NAMES;
 use super::report::Problem;
 
-/// Writes the files of a bundle, one after the other.
-pub(super) struct Archive<W: Write + Seek>(ZipWriter<W>);
+/// Writes the files of an archive, one after the other.
+pub struct Archive<W: Write + Seek>(ZipWriter<W>);
 
 impl<W: Write + Seek> Archive<W> {
-    pub(super) fn new(out: W) -> Self {
+    /// Begins.
+    pub fn new(out: W) -> Self {
         Self(ZipWriter::new(out))
     }
 
@@ -25,7 +26,11 @@ impl<W: Write + Seek> Archive<W> {
         self.0.start_file(name, options).map_err(io::Error::from)
     }
 
-    pub(super) fn file(&mut self, name: &str, content: &[u8]) -> io::Result<()> {
+    /// Adds a file that is at hand as a whole.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub fn file(&mut self, name: &str, content: &[u8]) -> io::Result<()> {
         self.begin(name)?;
         self.write_all(content)
     }
@@ -34,7 +39,11 @@ impl<W: Write + Seek> Archive<W> {
         self.0.write_all(bytes)
     }
 
-    pub(super) fn finish(self) -> io::Result<()> {
+    /// Completes the archive.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub fn finish(self) -> io::Result<()> {
         self.0.finish().map_err(io::Error::from)?.flush()
     }
 }

@@ -1,7 +1,8 @@
 //! The quick way of one record: a statement that is its own transaction.
 //!
 //! It holds only if nothing has happened since this process last looked: the log ends where this
-//! process ended it, and the session is the call's own. Whatever else is the case is found out by a
+//! process ended it, and the session is the call's own. A newer program that brings the log forward
+//! appends a record, so that the end is another one then too. Whatever else is the case is found out by a
 //! transaction that looks at everything.
 
 use rusqlite::params;

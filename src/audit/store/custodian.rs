@@ -28,9 +28,16 @@ pub(super) struct Answer {
     /// Why they are in a file.
     no_keychain: Option<KeychainError>,
     /// The head of an earlier log, which the keychain still remembers.
-    earlier: Option<Mark>,
+    earlier: Option<Earlier>,
     /// Held while the log is made.
     _lock: Option<FileLock>,
+}
+
+/// An earlier log, as the keychain remembers it.
+enum Earlier {
+    Known(Mark),
+    /// A newer version does, in its own way.
+    Newer(KeychainError),
 }
 
 impl Answer {
@@ -42,9 +49,12 @@ impl Answer {
         };
         match &self.earlier {
             None => key,
-            Some(Mark { log_id, size, .. }) => format!(
+            Some(Earlier::Known(Mark { log_id, size, .. })) => format!(
                 "{key}; the keychain remembers an earlier log, {log_id} with {size} records"
             ),
+            Some(Earlier::Newer(why)) => {
+                format!("{key}; the keychain remembers an earlier log: {why}")
+            }
         }
     }
 }
@@ -97,7 +107,10 @@ impl Custodian {
         self.ask(move || {
             let (keys, no_keychain) = key::create(&dir, &*secrets)?;
             let earlier = match keys.place {
-                KeyPlace::Keychain => mark::read(&*secrets)?,
+                KeyPlace::Keychain => match mark::read(&*secrets) {
+                    Err(why @ KeychainError::Newer { .. }) => Some(Earlier::Newer(why)),
+                    other => other?.map(Earlier::Known),
+                },
                 KeyPlace::File => None,
             };
             Ok(Answer {

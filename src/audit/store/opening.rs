@@ -23,6 +23,7 @@ use crate::audit::schema;
 use crate::audit::tree::Frontier;
 use crate::clock::Clock;
 use crate::config::Durability;
+use crate::format::Newer;
 use crate::login::keychain::SecretStore;
 use crate::paths::{self, Paths};
 
@@ -74,6 +75,7 @@ impl Opening<'_> {
             Failure::Corrupt(cause) => damaged(&path, cause),
             Failure::Cut { known, found } => StoreError::Cut { known, found },
             Failure::Rekeyed => StoreError::Rekeyed,
+            Failure::Newer(cause) => newer(&path, cause),
         })?;
         let meta = fs::symlink_metadata(&path).map_err(|cause| at(&path, cause))?;
         let mut store = Store {
@@ -112,8 +114,12 @@ impl Opening<'_> {
         }
         // Above the private directory links are the system's own business (`/home`, `/tmp`), but
         // SQLite refuses any in the path.
-        let real = fs::canonicalize(dir).map_err(|cause| at(dir, cause))?;
-        Ok(real.join(given.file_name().unwrap_or_default()))
+        #[cfg(unix)]
+        let given = {
+            let real = fs::canonicalize(dir).map_err(|cause| at(dir, cause))?;
+            real.join(given.file_name().unwrap_or_default())
+        };
+        Ok(given)
     }
 
     fn configure(&self, conn: &Connection) -> rusqlite::Result<()> {
@@ -241,6 +247,13 @@ fn at(path: &Path, cause: io::Error) -> StoreError {
     }
 }
 
+fn newer(path: &Path, cause: Newer) -> StoreError {
+    StoreError::Newer {
+        path: path.into(),
+        cause,
+    }
+}
+
 fn damaged(path: &Path, cause: Damage) -> StoreError {
     StoreError::Corrupt {
         path: path.into(),
@@ -275,8 +288,6 @@ fn identify(conn: &Connection, path: &Path) -> Result<bool, StoreError> {
     if application != schema::APPLICATION_ID {
         return Err(StoreError::Foreign { path: path.into() });
     }
-    if version > schema::VERSION {
-        return Err(StoreError::Newer { found: version });
-    }
+    schema::check(version).map_err(|cause| newer(path, cause))?;
     Ok(false)
 }

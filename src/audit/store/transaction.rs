@@ -9,9 +9,11 @@ use crate::audit::checkpoint;
 use crate::audit::entry::{self, Device, Draft};
 use crate::audit::error::{Damage, StoreError};
 use crate::audit::key::Keys;
+use crate::audit::schema;
 use crate::audit::tree::{self, Frontier, Head};
 use crate::clock::{Timestamp, Uptime};
 use crate::config::Durability;
+use crate::format::Newer;
 use crate::random;
 
 /// How far calendar and uptime may drift apart between two transactions of a process.
@@ -29,6 +31,14 @@ pub(super) enum Failure {
     },
     /// Another process changed the key.
     Rekeyed,
+    /// A newer program brought the log forward.
+    Newer(Newer),
+}
+
+impl From<Newer> for Failure {
+    fn from(newer: Newer) -> Self {
+        Self::Newer(newer)
+    }
 }
 
 impl From<rusqlite::Error> for Failure {
@@ -109,6 +119,10 @@ impl Store {
                     },
                     Failure::Cut { found, .. } => StoreError::Cut { known, found },
                     Failure::Rekeyed => StoreError::Rekeyed,
+                    Failure::Newer(cause) => StoreError::Newer {
+                        path: self.path.clone(),
+                        cause,
+                    },
                 })
             }
         }
@@ -122,6 +136,7 @@ impl Transaction<'_> {
         durability: Durability,
         work: impl FnOnce(&mut Self) -> Result<T, Failure>,
     ) -> Result<T, Failure> {
+        self.check_format()?;
         self.catch_up()?;
         let before = self.frontier.size();
         if let Some(expected) = clock_jump(clocks, self.now, &self.uptime) {
@@ -139,6 +154,16 @@ impl Transaction<'_> {
         }
         run(self.conn, "COMMIT")?;
         Ok(done)
+    }
+
+    /// A newer program may have brought the log forward since it was opened here; what it is to hold
+    /// from then on is not known to this one.
+    fn check_format(&self) -> Result<(), Failure> {
+        let found = self
+            .conn
+            .prepare_cached("PRAGMA user_version")?
+            .query_row([], |row| row.get(0))?;
+        Ok(schema::check(found)?)
     }
 
     /// Adds what other processes appended since the last transaction of this one.

@@ -184,10 +184,7 @@ async fn damage_is_refused_and_left_as_it_is() {
 async fn files_of_others_and_of_the_future_are_refused() {
     let desk = used().await;
     for (pragma, why) in [
-        (
-            "user_version = 99",
-            "newer version of chaperone (format 99)",
-        ),
+        ("user_version = 99", "has taken over the audit log"),
         ("application_id = 7", "is not an audit log"),
     ] {
         let before = {

@@ -15,7 +15,7 @@ use crate::config::ScopeNames;
 use crate::login::keychain::KeychainError;
 use crate::name::{ServerName, ToolName};
 use crate::policy::{Decision, Policy, Standing, Target, decide};
-use crate::principal::{Principal, Roles, Scopes};
+use crate::principal::{Generation, Principal, Roles, Scopes};
 
 /// What the policy below allows in a minute.
 pub const LIMIT: u32 = 5;

@@ -7,6 +7,7 @@ use futures_util::future::join_all;
 use super::kit::{Desk, LIMIT, call, outcome, person};
 use crate::audit::*;
 use crate::config::Durability::{Process, Strict};
+use crate::principal::Generation;
 
 #[tokio::test]
 async fn calls_made_at_once_are_recorded_in_the_order_they_came() {

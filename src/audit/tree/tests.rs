@@ -67,6 +67,10 @@ fn roots_are_those_of_the_reference_implementation() {
         hex(&leaf_hash(b"L123456")),
         "395aa064aa4c29f7010acfe3f25db9485bbd4b91897b6ad7ad547639252b4d56"
     );
+    let mut one_after_the_other = LeafHasher::default();
+    for body in [&b"L123456"[..], b"", b"L1", &[7; 5000], b"L123456"] {
+        assert_eq!(one_after_the_other.hash(body), leaf_hash(body));
+    }
 }
 
 #[test]

@@ -1,29 +1,15 @@
 //! The one pass over the records: what each says of itself, and the tree over all.
 
-use std::borrow::Cow;
 use std::collections::HashSet;
 
 use rusqlite::types::ValueRef;
 use rusqlite::{Connection, Row};
 use serde::Deserialize;
 
-use super::super::tree::{self, Frontier, Hash};
+use super::super::tree::{Frontier, Hash, LeafHasher};
 use super::Stop;
+use super::body::Body;
 use super::report::{Damage, Fault, Record};
-
-/// What is needed of a body; all else is stepped over.
-#[derive(Deserialize)]
-struct Body<'a> {
-    seq: u64,
-    #[serde(borrow)]
-    id: Cow<'a, str>,
-    #[serde(borrow)]
-    kind: Cow<'a, str>,
-    #[serde(borrow, default)]
-    request_id: Option<Cow<'a, str>>,
-    #[serde(default)]
-    pruned_to: Option<u64>,
-}
 
 /// The same for the few records that a report names.
 #[derive(Deserialize)]
@@ -60,8 +46,8 @@ pub(super) struct Pass {
     captured: Vec<Captured>,
     /// Sizes still to come, descending.
     wanted: Vec<u64>,
-    /// Calls that are on record and not settled; as many as are under way at a time.
-    open: HashSet<Box<str>>,
+    leaves: LeafHasher,
+    open: Open,
     /// The end of those that have a leaf and no content; they begin with the second record.
     bare: u64,
     /// How far records say that content was pruned.
@@ -87,7 +73,8 @@ impl Pass {
             frontier: Frontier::new(),
             captured: Vec::new(),
             wanted: sizes,
-            open: HashSet::new(),
+            leaves: LeafHasher::default(),
+            open: Open::default(),
             bare: FIRST_BARE,
             pruned: FIRST_BARE,
         };
@@ -150,14 +137,14 @@ impl Pass {
         let Some(bytes) = blob(row, 2) else {
             return self.pruned(leaf).map_err(fault);
         };
-        let found = tree::leaf_hash(bytes);
+        let found = self.leaves.hash(bytes);
         if leaf != Some(&found) {
             return Err(Wrong::Fault(Fault {
                 id: readable_id(bytes),
                 ..Fault::at(expected, Damage::Body)
             }));
         }
-        let Ok(body) = serde_json::from_slice::<Body<'_>>(bytes) else {
+        let Some(body) = Body::read(bytes) else {
             return Err(fault(Damage::NotARecord));
         };
         if body.seq != expected {
@@ -196,14 +183,45 @@ impl Pass {
             return Ok(());
         };
         if body.kind == "intent" {
-            self.open.insert(request.as_ref().into());
-        } else if body.kind == "outcome" && !self.open.remove(request.as_ref()) {
+            self.open.begin(request);
+        } else if body.kind == "outcome" && !self.open.end(request) {
             return Err(Fault {
                 id: Some(body.id.as_ref().into()),
                 ..Fault::at(body.seq, Damage::Orphan)
             });
         }
         Ok(())
+    }
+}
+
+/// Calls that are on record and not settled; as many as are under way at a time. Most are settled before
+/// another one begins, so the newest stands apart.
+#[derive(Debug, Default)]
+struct Open {
+    newest: String,
+    others: HashSet<Box<str>>,
+}
+
+impl Open {
+    fn begin(&mut self, request: &str) {
+        let is_known = !self.others.is_empty() && self.others.contains(request);
+        if is_known || self.newest == request {
+            return;
+        }
+        if !self.newest.is_empty() {
+            self.others.insert(self.newest.as_str().into());
+            self.newest.clear();
+        }
+        self.newest.push_str(request);
+    }
+
+    /// Whether it had begun. One without a name never has.
+    fn end(&mut self, request: &str) -> bool {
+        if !request.is_empty() && self.newest == request {
+            self.newest.clear();
+            return true;
+        }
+        !self.others.is_empty() && self.others.remove(request)
     }
 }
 
@@ -265,5 +283,29 @@ fn unsigned(row: &Row<'_>, column: usize) -> Option<u64> {
     match row.get_ref(column) {
         Ok(ValueRef::Integer(number)) => u64::try_from(number).ok(),
         Ok(_) | Err(_) => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whichever_call_is_the_newest_each_ends_once() {
+        let mut random = 1_u64;
+        let (mut open, mut defined) = (Open::default(), HashSet::new());
+        for _ in 0..20_000 {
+            random = random
+                .wrapping_mul(6_364_136_223_846_793_005)
+                .wrapping_add(1);
+            let request = ["a", "b", "c", "d", "e"][usize::try_from(random >> 33).unwrap() % 5];
+            if (random >> 60).is_multiple_of(2) {
+                open.begin(request);
+                defined.insert(request);
+            } else {
+                assert_eq!(open.end(request), defined.remove(request));
+            }
+        }
+        assert!(!Open::default().end(""));
     }
 }

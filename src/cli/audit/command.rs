@@ -12,9 +12,9 @@ use crate::audit::mark;
 use crate::audit::reader::Reader;
 use crate::audit::redact::Redactor;
 use crate::cli::console::Console;
-use crate::cli::failure::{Failure, exit};
-use crate::cli::meter::Meter;
+use crate::cli::failure::Failure;
 use crate::clock::{Clock as _, SystemClock};
+use crate::codes::Code;
 use crate::login::keychain::SecretStore;
 use crate::paths::Paths;
 use crate::wording::chain;
@@ -37,7 +37,7 @@ pub async fn execute(args: &AuditArgs, app: &App, console: &mut Console) -> Resu
 fn command(args: &AuditArgs, app: &App, console: &mut Console) -> Result<u8, Failure> {
     let colour = console.colour();
     let mut notes = Vec::new();
-    let mut meter = Meter::new("verified", "records");
+    let mut meter = console.meter("verified", "records");
     let result = super::run(
         args,
         &mut World {
@@ -97,24 +97,18 @@ fn asked(secrets: &dyn SecretStore, paths: &Paths) -> Result<Known, KeyError> {
 }
 
 fn failure(error: &AuditError) -> Failure {
-    match error {
+    let code = match error {
         AuditError::Output(cause) | AuditError::Export(ExportError::Output(cause))
             if cause.kind() == std::io::ErrorKind::BrokenPipe =>
         {
-            Failure::new(exit::FAILED, "")
+            return Failure::silent();
         }
-        AuditError::Read(_)
-        | AuditError::Query(_)
-        | AuditError::Verify(_)
-        | AuditError::Export(_)
-        | AuditError::Evidence(_)
-        | AuditError::Bundle(_)
-        | AuditError::Key(_)
-        | AuditError::Input(_)
-        | AuditError::NoKey
-        | AuditError::Report(_)
-        | AuditError::NoRecord(_)
-        | AuditError::Pruned(_)
-        | AuditError::Output(_) => Failure::failed(error),
-    }
+        AuditError::Read(_) | AuditError::Query(_) | AuditError::Verify(_) => Code::LogUnreadable,
+        AuditError::Evidence(_) | AuditError::Bundle(_) => Code::Evidence,
+        AuditError::Key(_) | AuditError::NoKey => Code::LogKey,
+        AuditError::Input(_) => Code::Input,
+        AuditError::NoRecord(_) | AuditError::Pruned(_) => Code::NoRecord,
+        AuditError::Export(_) | AuditError::Report(_) | AuditError::Output(_) => Code::Output,
+    };
+    Failure::of(code, error)
 }

@@ -59,7 +59,7 @@ Examples:
   chaperone audit export --since 2026-01-01 --until 2026-01-31 -o january.jsonl
   chaperone audit export --format tutorial | jq -r .userId | sort | uniq -c | sort -rn
   chaperone audit export --format csv --outcome denied -o refusals.csv
-  chaperone audit export --bundle evidence.zip --select 'user=alice until=2026-01-31'
+  chaperone audit export --bundle evidence.zip --select 'user=alice@example.com since=2026-01-01'
   chaperone audit verify evidence.zip --key KEY";
 
 #[derive(Debug, Clone, Copy, ValueEnum)]

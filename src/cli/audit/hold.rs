@@ -5,6 +5,7 @@ use clap::ValueEnum;
 use crate::app::App;
 use crate::cli::console::Console;
 use crate::cli::failure::{Failure, exit};
+use crate::codes::Code;
 
 /// What becomes of the hold.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -20,7 +21,7 @@ pub async fn run(wanted: Option<Hold>, app: &App, console: &mut Console) -> Resu
     app.config.as_ref()?;
     if let Some(wanted) = wanted {
         let held = app.sync.hold(wanted == Hold::On).await;
-        held.map_err(|error| Failure::failed(&error))?;
+        held.map_err(|error| Failure::of(Code::DataFailed, &error))?;
     }
     console.say(if app.sync.is_held() {
         "on: records keep their content"

@@ -4,7 +4,8 @@ use serde_json::{Map, Value};
 
 use super::Setup;
 use super::plan::refused;
-use crate::cli::failure::{Failure, exit};
+use crate::cli::failure::Failure;
+use crate::codes::Code;
 use crate::config::{self, ConfigError};
 use crate::hosts::backup::Change;
 use crate::hosts::foreign::{self, Adopted, Fate, Foreign};
@@ -30,7 +31,7 @@ impl<'a> Import<'a> {
                 };
                 if config.values.iter().find(fixed).is_some() {
                     let text = "the administrator allows his own servers only; nothing was moved";
-                    return Err(Failure::new(exit::USAGE, text));
+                    return Err(Failure::new(Code::Usage, text));
                 }
                 let servers = config.servers.iter();
                 let known = servers.map(|server| Adopted {
@@ -41,7 +42,7 @@ impl<'a> Import<'a> {
                 known.collect()
             }
             Err(ConfigError::Missing { .. }) => Vec::new(),
-            Err(error) => return Err(Failure::usage(&error)),
+            Err(error) => return Err(Failure::from(&error)),
         };
         Ok(Self {
             setup,
@@ -90,7 +91,8 @@ impl<'a> Import<'a> {
             base: path.parent().unwrap_or(path).to_owned(),
             is_installed: true,
         };
-        let file = HostFile::read(&location).map_err(|error| Failure::failed(&error))?;
+        let file =
+            HostFile::read(&location).map_err(|error| Failure::of(Code::HostFile, &error))?;
         let after = foreign::adopt(file.content(), new);
         let after = after.map_err(|why| refused(path, &why))?;
         Ok((Some(Change { file, after }), self.notes))

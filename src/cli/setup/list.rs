@@ -8,7 +8,8 @@ use super::Setup;
 use super::plan::{own_name, refused};
 use crate::cli::console::Console;
 use crate::cli::failure::{Failure, exit};
-use crate::hosts::{Host, HostFile, Location, Scope, edit, locations};
+use crate::codes::Code;
+use crate::hosts::{Host, HostFile, Location, Scope, Standing, edit, locations, standing};
 
 /// How chaperone stands in one file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -16,6 +17,8 @@ use crate::hosts::{Host, HostFile, Location, Scope, edit, locations};
 enum State {
     /// It is in it, as setup would write it.
     Present,
+    /// It is in it, and turned off there.
+    Off,
     /// It is in it, in another way.
     Differs,
     /// It is not.
@@ -60,7 +63,7 @@ pub(super) fn run(json: bool, setup: &Setup<'_>, console: &mut Console) -> Resul
 fn line(setup: &Setup<'_>, host: Host, location: Location) -> Line {
     let (state, problem) = match state(setup, host, &location) {
         Ok(state) => (state, None),
-        Err(failure) => (State::Unreadable, Some(failure.text)),
+        Err(failure) => (State::Unreadable, Some(failure.text().to_owned())),
     };
     Line {
         host: host.id(),
@@ -77,20 +80,24 @@ fn line(setup: &Setup<'_>, host: Host, location: Location) -> Line {
 }
 
 fn state(setup: &Setup<'_>, host: Host, location: &Location) -> Result<State, Failure> {
-    let file = HostFile::read(location).map_err(|error| Failure::failed(&error))?;
+    let file = HostFile::read(location).map_err(|error| Failure::of(Code::HostFile, &error))?;
     let servers = edit::servers(file.content(), host.dialect());
     let servers = servers.map_err(|why| refused(&file.path, &why))?;
     let entry = host.entry(&setup.command, &setup.args);
-    Ok(match servers.get(own_name(&file.path, &servers)?) {
-        Some(server) if entry.is_met_by(server) => State::Present,
-        Some(_) => State::Differs,
-        None => State::Absent,
+    // Who has the name instead is said in words.
+    own_name(&file.path, &servers)?;
+    Ok(match standing(&servers, &entry) {
+        Standing::Present => State::Present,
+        Standing::Off => State::Off,
+        Standing::Differs(_) | Standing::Taken => State::Differs,
+        Standing::Absent => State::Absent,
     })
 }
 
 fn text(line: &Line) -> String {
     let state = match (line.state, line.installed) {
         (State::Present, _) => "has chaperone",
+        (State::Off, _) => "has chaperone, turned off",
         (State::Differs, _) => "starts chaperone in another way",
         (State::Absent, true) => "without chaperone",
         (State::Absent, false) => "not installed",

@@ -6,11 +6,12 @@ use serde_json::{Map, Value};
 
 use super::import::Import;
 use super::{Setup, SetupArgs};
-use crate::cli::failure::{Failure, exit};
+use crate::cli::failure::Failure;
+use crate::codes::Code;
 use crate::config::Place;
 use crate::hosts::backup::Change;
 use crate::hosts::edit::{self, Unfit};
-use crate::hosts::{Host, HostFile, Location, NAME, Scope, Syntax, locations, program};
+use crate::hosts::{self, Host, HostFile, Location, NAME, Scope, Syntax, locations};
 
 /// What is to be done with the entry.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -78,7 +79,7 @@ impl Plan {
         import: Option<&mut Import<'_>>,
     ) -> Result<(), Failure> {
         let dialect = host.dialect();
-        let file = HostFile::read(location).map_err(|error| Failure::failed(&error))?;
+        let file = HostFile::read(location).map_err(|error| Failure::of(Code::HostFile, &error))?;
         let unfit = |why| refused(&file.path, &why);
         let mut after = file.content().to_vec();
         let servers = edit::servers(&after, dialect).map_err(unfit)?;
@@ -114,7 +115,7 @@ impl Plan {
         }
         if after != file.content() {
             let checked = file.check_replaceable();
-            checked.map_err(|error| Failure::failed(&error))?;
+            checked.map_err(|error| Failure::of(Code::HostFile, &error))?;
             self.changes.push(Change { file, after });
         }
         Ok(())
@@ -125,7 +126,7 @@ fn chosen(setup: &Setup<'_>, host: Host) -> Result<Vec<Location>, Failure> {
     let mut found = locations(host, setup.scope, &setup.around);
     if found.is_empty() {
         let text = "this host has no configuration of projects; leave --scope out";
-        return Err(Failure::new(exit::USAGE, text));
+        return Err(Failure::new(Code::Usage, text));
     }
     if found.iter().any(|location| location.is_installed) {
         found.retain(|location| location.is_installed);
@@ -140,28 +141,12 @@ pub(super) fn own_name<'s>(
     path: &Path,
     servers: &'s Map<String, Value>,
 ) -> Result<&'s str, Failure> {
-    let command = |entry: &Value| {
-        entry
-            .get("command")
-            .and_then(Value::as_str)
-            .map(str::to_owned)
-    };
-    let is_ours = |entry: &Value| command(entry).is_some_and(|it| program::is_chaperone(&it));
-    match servers.get(NAME) {
-        // An entry without an address and without a program is one that was begun.
-        Some(entry) if is_ours(entry) || entry.as_object().is_some_and(Map::is_empty) => Ok(NAME),
-        Some(_) => {
-            let path = path.display();
-            let text = format!(
-                "{path} has a server {NAME:?} that is another program; rename it there first"
-            );
-            Err(Failure::new(exit::FAILED, text))
-        }
-        None => {
-            let other = servers.iter().find(|(_, entry)| is_ours(entry));
-            Ok(other.map_or(NAME, |(name, _)| name.as_str()))
-        }
-    }
+    hosts::own_name(servers).ok_or_else(|| {
+        let path = path.display();
+        let text =
+            format!("{path} has a server {NAME:?} that is another program; rename it there first");
+        Failure::new(Code::HostFile, text)
+    })
 }
 
 /// What the person should know, whatever is in the files.
@@ -205,5 +190,5 @@ pub(super) fn refused(path: &Path, why: &Unfit) -> Failure {
     } = why;
     let path = path.display();
     let text = format!("{path}:{line}:{column}: {message}. The file is left as it is");
-    Failure::new(exit::FAILED, text)
+    Failure::new(Code::HostFile, text)
 }

@@ -30,7 +30,7 @@ impl Desk {
         Paths {
             config_file: self.dir.path().join("chaperone.toml"),
             managed_file: self.dir.path().join("managed/managed.toml"),
-            data_dir: self.dir.path().join("data"),
+            data_dir: paths::own_data_dir().unwrap(),
         }
     }
 
@@ -40,39 +40,53 @@ impl Desk {
     }
 
     fn managed(self, text: &str) -> Self {
-        let file = self.paths().managed_file;
-        fs::create_dir_all(file.parent().unwrap()).unwrap();
+        self.drop_in("../managed.toml", text)
+    }
+
+    fn drop_in(self, name: &str, text: &str) -> Self {
+        let directory = self.paths().managed_file.with_file_name("managed.d");
+        fs::create_dir_all(&directory).unwrap();
+        let file = directory.join(name);
         fs::write(file, text).unwrap();
         self
     }
 
     /// Whoever runs the tests is the administrator, too.
     fn load(&self) -> Result<Config, ConfigError> {
-        let me = fs::metadata(self.dir.path())
-            .map(|meta| uid(&meta))
-            .unwrap();
-        load_as(
-            &self.paths(),
-            Owners {
-                administrator: me,
-                account: me,
-            },
-        )
+        load_as(&self.paths(), whoever_runs_this(self))
+    }
+
+    /// What the user asks for in vain, without the directory.
+    fn refused(&self) -> Vec<String> {
+        let config = self.load().unwrap_or_else(|error| panic!("{error}"));
+        let dir = format!("{}/", self.dir.path().display());
+        for sentence in &config.refused {
+            assert!(config.notes.contains(sentence), "{sentence}");
+        }
+        let sentences = config.refused.iter();
+        sentences
+            .map(|sentence| sentence.replace(&dir, ""))
+            .collect()
     }
 
     fn problems(&self) -> Vec<String> {
         let error = self.load().unwrap_err();
         let line = |problem: &Problem| {
-            let file = problem.file.file_name().unwrap().to_str().unwrap();
-            match problem.place {
-                Some(place) => format!(
-                    "{file}:{}:{}: {}",
-                    place.line, place.column, problem.message
-                ),
-                None => format!("{file}: {}", problem.message),
-            }
+            let line = problem.to_string();
+            let source = problem.source.name().unwrap();
+            let directory = Path::new(&*source).parent().unwrap();
+            line.replace(&format!("{}/", directory.display()), "")
         };
         error.problems().iter().map(line).collect()
+    }
+}
+
+fn whoever_runs_this(desk: &Desk) -> Owners {
+    let me = fs::metadata(desk.dir.path()).map(|meta| uid(&meta));
+    let me = me.unwrap();
+    Owners {
+        administrator: me,
+        account: me,
     }
 }
 
@@ -330,4 +344,240 @@ fn syslog_has_an_address_and_no_more_than_it_needs() {
             "chaperone.toml:13:11: this is one of \"close_notify\", \"eof\"",
         ]
     );
+}
+
+/// Says the opposite of whatever [`OURS`] says.
+const THEIRS: &str = "\
+        [identity]\n\
+        issuer = \"https://own\"\n\
+        client_id = \"desktop\"\n\
+        roles_claim = [\"nickname\"]\n\
+        allow_unadvertised_pkce = true\n\
+        [identity.scope_names]\n\
+        \"mcp:tools:execute\" = \"\"\n\
+        [policy]\n\
+        file = \"/own.yaml\"\n\
+        [audit]\n\
+        durability = \"process\"\n\
+        retention = \"1d\"\n\
+        redact_keys = [\"theirs\", \"both\"]\n\
+        spool_limit = \"64KiB\"\n\
+        [[audit.sink]]\n\
+        name = \"siem\"\n\
+        kind = \"directory\"\n\
+        path = \"/tmp\"\n\
+        [[audit.sink]]\n\
+        name = \"own\"\n\
+        kind = \"directory\"\n\
+        path = \"/tmp\"\n\
+        [[server]]\n\
+        name = \"own\"\n\
+        url = \"https://own\"\n\
+        [network]\n\
+        ca_file = \"/own.pem\"\n";
+
+/// What an administrator sets.
+const OURS: &str = "\
+        allow_user_servers = false\n\
+        [identity]\n\
+        issuer = \"https://company\"\n\
+        client_id = \"desktop\"\n\
+        [policy]\n\
+        file = \"policy.yaml\"\n\
+        [audit]\n\
+        durability = \"strict\"\n\
+        retention = \"90d\"\n\
+        redact_keys = [\"both\", \"ours\"]\n\
+        [[audit.sink]]\n\
+        name = \"siem\"\n\
+        kind = \"otlp\"\n\
+        url = \"https://siem\"\n";
+
+#[test]
+fn what_the_administrator_has_set_is_not_set_otherwise() {
+    let desk = Desk::new().user(THEIRS).managed(OURS);
+    let config = desk.load().unwrap();
+    let identity = config.identity.as_ref().unwrap();
+    assert_eq!(&*identity.issuer, "https://company");
+    assert_eq!(identity.roles_claim.len(), 3);
+    assert!(!identity.allow_unadvertised_pkce && identity.scope_names.tools_execute.is_some());
+    assert_eq!(
+        config.policy_file,
+        desk.dir.path().join("managed/policy.yaml")
+    );
+    assert_eq!(config.policy_trust, Trust::Administrator);
+    assert_eq!(config.audit.durability, Durability::Strict);
+    assert_eq!(
+        config.audit.redact_keys,
+        ["both", "ours", "theirs"].map(Into::into)
+    );
+    assert_eq!(config.audit.spool.bytes, 64 << 10);
+    let sinks: Vec<_> = config
+        .audit
+        .sinks
+        .iter()
+        .map(|sink| sink.way.kind())
+        .collect();
+    assert_eq!(sinks, ["otlp", "directory"]);
+    assert!(config.servers.is_empty() && config.network.ca_file.is_none());
+}
+
+#[test]
+fn whoever_is_told_is_told_where() {
+    let set = "does not count: the administrator has set it (managed/managed.toml";
+    let issuers = "does not count: it belongs to identity.issuer, which the administrator has set";
+    let expected = [
+        format!("your identity.issuer (chaperone.toml:2) {set}:3)"),
+        format!("your identity.roles_claim (chaperone.toml:4) {issuers}"),
+        format!("your identity.scope_names.mcp:tools:execute (chaperone.toml:7) {issuers}"),
+        format!("your identity.allow_unadvertised_pkce (chaperone.toml:5) {issuers}"),
+        format!("your policy.file (chaperone.toml:9) {set}:6)"),
+        format!("your audit.durability (chaperone.toml:11) {set}:8)"),
+        format!("your audit.retention (chaperone.toml:12) {set}:9)"),
+        "your sink 'siem' is left out: the administrator has set one of that name".to_owned(),
+        "your server 'own' is left out: the administrator allows his own servers only".to_owned(),
+        format!("your network.ca_file (chaperone.toml:27) {issuers}"),
+    ];
+    assert_eq!(Desk::new().user(THEIRS).managed(OURS).refused(), expected);
+}
+
+#[test]
+fn whoever_says_the_same_as_the_administrator_is_told_nothing() {
+    let desk = Desk::new().user(LEAST).managed(LEAST);
+    assert_eq!(
+        desk.refused(),
+        ["your server 'db' is left out: the administrator has set one of that name"]
+    );
+    let desk = Desk::new()
+        .user(LEAST)
+        .managed("[identity]\nissuer = \"https://sso.example.com\"");
+    assert!(desk.refused().is_empty());
+    let usual = format!("{LEAST}[identity.scope_names]\n\"mcp:admin\" = \"mcp:admin\"\n");
+    let desk = Desk::new()
+        .user(&usual)
+        .managed("[identity]\nissuer = \"https://sso.example.com\"");
+    assert!(desk.refused().is_empty());
+}
+
+#[test]
+fn drop_ins_count_before_the_managed_file_and_the_last_of_them_first() {
+    let desk = Desk::new()
+        .managed(&format!("{LEAST}\n[tools]\nname_limit = 41\nlist_budget = \"1s\"\n"))
+        .drop_in("10-all.toml", "[tools]\nname_limit = 42\nline_limit = 65536\n[[server]]\nname = \"db\"\nurl = \"https://b\"\n")
+        .drop_in("90-some.toml", "[tools]\nname_limit = 43\n")
+        .drop_in("99-not.toml.bak", "colour = 1\n");
+    let config = desk.load().unwrap();
+    assert_eq!(config.tools.name_limit, 43);
+    assert_eq!(config.tools.line_limit, 65536);
+    assert_eq!(config.tools.list_budget, Duration::from_secs(1));
+    assert_eq!(config.servers.len(), 1);
+    assert_eq!(config.servers[0].url.as_str(), "https://b/");
+    assert!(config.refused.is_empty());
+    assert!(
+        config.notes[0].contains("the server 'db' of "),
+        "{:?}",
+        config.notes
+    );
+    let desk = desk.drop_in("20-bad.toml", "colour = 1\n");
+    assert!(desk.problems()[0].contains("20-bad.toml:1:1: unknown key 'colour'"));
+}
+
+#[test]
+fn managed_settings_that_are_all_placeholders_are_none() {
+    let open = "[identity]\nissuer = \"REPLACE_WITH_ISSUER\"\n";
+    let desk = Desk::new().managed(open);
+    assert!(matches!(desk.load(), Err(ConfigError::Missing { .. })));
+    let config = desk.user(LEAST).load().unwrap();
+    assert_eq!(&*config.identity.unwrap().issuer, "https://sso.example.com");
+    assert_eq!(config.data_dir, None);
+    let note = "managed.toml these are a placeholder and count as absent: identity.issuer";
+    assert!(config.notes[0].ends_with(note), "{:?}", config.notes);
+}
+
+#[test]
+fn the_environment_does_not_move_the_data_of_a_managed_machine() {
+    let desk = Desk::new()
+        .user(LEAST)
+        .managed("[tools]\nname_limit = 50\n");
+    let own = paths::own_data_dir().unwrap();
+    assert_eq!(desk.load().unwrap().data_dir, Some(own.clone()));
+    assert!(desk.refused().is_empty());
+    let load = |desk: &Desk, data_dir: &str| {
+        let paths = Paths {
+            data_dir: data_dir.into(),
+            ..desk.paths()
+        };
+        load_as(&paths, whoever_runs_this(desk)).unwrap()
+    };
+    let moved = load(&desk, "/elsewhere");
+    assert_eq!(moved.data_dir, Some(own));
+    assert!(moved.refused[0].ends_with("HOME) cannot move it to /elsewhere"));
+    let fixed = Desk::new().user(LEAST).managed("data_dir = \"/fixed\"\n");
+    assert!(fixed.refused().is_empty());
+    let moved = load(&fixed, "/elsewhere");
+    assert_eq!(moved.data_dir, Some("/fixed".into()));
+    assert_eq!(moved.refused.len(), 1);
+    let free = load(&Desk::new().user(LEAST), "/elsewhere");
+    assert_eq!((free.data_dir, free.refused.len()), (None, 0));
+}
+
+/// The sample for `/etc`, with everything set that it has.
+fn filled() -> String {
+    let sample = include_str!("../../../installers/managed/managed.toml");
+    let set = sample.lines().map(|line| match line.strip_prefix('#') {
+        Some(setting) if !setting.is_empty() && !setting.starts_with(' ') => setting,
+        _ => line,
+    });
+    let mut text = set.collect::<Vec<_>>().join("\n");
+    for (place, value) in [
+        ("ISSUER", "https://sso.example.com"),
+        ("CLIENT_ID", "desktop"),
+        ("POLICY_FILE", "mcp-policies.yaml"),
+        ("COLLECTOR", "https://siem.example.com/v1/logs"),
+        ("WITNESS", "https://witness.example.com"),
+        (
+            "VERIFIER_KEY",
+            "witness.example.com/w1+7e6f4aaa+BNdamAGCsQq31Uv+08lkBzoO4XLz2qYjJa8CGmj3B1Ea",
+        ),
+        ("SERVER", "https://gateway.example.com/db"),
+    ] {
+        text = text.replace(
+            &format!("\"REPLACE_WITH_{place}\""),
+            &format!("\"{value}\""),
+        );
+    }
+    assert!(!text.contains("\"REPLACE_WITH_"), "{text}");
+    text
+}
+
+#[test]
+fn the_sample_for_administrators_sets_nothing_until_it_is_filled_in() {
+    let sample = include_str!("../../../installers/managed/managed.toml");
+    let desk = Desk::new().managed(sample);
+    let Err(ConfigError::Missing { .. }) = desk.load() else {
+        panic!("{:?}", desk.load());
+    };
+    let config = Desk::new().managed(&filled()).load();
+    let config = config.unwrap_or_else(|error| panic!("{error}"));
+    let set: Vec<&str> = config
+        .values
+        .iter()
+        .filter(|setting| setting.source.is_managed())
+        .map(|setting| &*setting.key)
+        .collect();
+    let keys = keys();
+    let flat = keys.iter().filter(|key| !key.contains("[]"));
+    for key in flat {
+        assert!(
+            set.contains(&key.as_str()),
+            "{key} is not in the sample: {set:?}"
+        );
+    }
+    for table in [
+        "audit.sink.siem.url",
+        "audit.witness.transparency.key",
+        "server.database.url",
+    ] {
+        assert!(set.contains(&table), "{table}: {set:?}");
+    }
 }

@@ -35,7 +35,7 @@ impl Room {
 
     fn make(&self, changes: &[Change]) -> Result<PathBuf, BackupError> {
         self.backups
-            .make("cursor", Timestamp::from_millis(0), changes)
+            .make("cursor", Timestamp::from_millis(0), Leaves::Entry, changes)
     }
 
     fn undo(&self) -> Result<(), BackupError> {
@@ -96,7 +96,7 @@ fn killed_between_backup_and_replacement_nothing_is_lost() {
     fs::write(room.path("a"), "one").unwrap();
     let changes = [room.change("a", b"two"), room.change("b", b"x")];
     room.backups
-        .keep("cursor", Timestamp::from_millis(0), &changes)
+        .keep("cursor", Timestamp::from_millis(0), Leaves::Entry, &changes)
         .unwrap();
     assert_eq!(room.backups.way_back("cursor").unwrap().steps.len(), 0);
     room.undo().unwrap();
@@ -104,7 +104,7 @@ fn killed_between_backup_and_replacement_nothing_is_lost() {
     // Between the one and the other, the first is taken back.
     let changes = [room.change("a", b"two"), room.change("b", b"x")];
     room.backups
-        .keep("cursor", Timestamp::from_millis(1), &changes)
+        .keep("cursor", Timestamp::from_millis(1), Leaves::Entry, &changes)
         .unwrap();
     changes[0].file.replace(b"two").unwrap();
     room.undo().unwrap();
@@ -147,7 +147,9 @@ fn so_many_changes_are_kept_and_no_more() {
         fs::write(room.path("a"), "one").unwrap();
         let now = Timestamp::from_millis(i64::try_from(n).unwrap());
         let change = room.change("a", b"two");
-        room.backups.make("cursor", now, &[change]).unwrap();
+        room.backups
+            .make("cursor", now, Leaves::Nothing, &[change])
+            .unwrap();
     }
     let left = dirs(&room.path("data/backups/cursor"));
     assert_eq!(left.len(), KEPT);

@@ -42,6 +42,11 @@ pub fn client(network: &NetworkConfig) -> Result<reqwest::Client, ClientError> {
         let proxy = Proxy::all(url.clone()).map_err(ClientError::Setup)?;
         builder = builder.proxy(proxy.no_proxy(local));
     }
+    if let Some(machine) = network.machine_roots() {
+        let machine = machine.iter().map(|der| Certificate::from_der(der));
+        let machine: Result<Vec<_>, _> = machine.collect();
+        builder = builder.tls_certs_only(machine.map_err(ClientError::Setup)?);
+    }
     if let Some(path) = &network.ca_file {
         let unreadable = |source| ClientError::CaFile {
             path: path.clone(),

@@ -96,6 +96,11 @@ impl Known {
         extras.authorization_response_iss_parameter_supported == Some(true)
     }
 
+    /// Whether PKCE with S256 is advertised.
+    pub(super) fn advertises_pkce(&self) -> bool {
+        advertises_pkce(&self.metadata)
+    }
+
     /// The keys as they were last fetched.
     pub(super) async fn keys(&self) -> Arc<CoreJsonWebKeySet> {
         Arc::clone(&self.keys.lock().await.set)
@@ -143,14 +148,17 @@ fn check_addresses(metadata: &Metadata, token_url: &Url) -> Result<(), MetadataE
     Ok(())
 }
 
-fn check_pkce(metadata: &Metadata, identity: &IdentityConfig) -> Result<(), ProviderError> {
+fn advertises_pkce(metadata: &Metadata) -> bool {
     let methods = &metadata
         .additional_metadata()
         .code_challenge_methods_supported;
-    let advertised = methods
+    methods
         .as_ref()
-        .is_some_and(|methods| methods.iter().any(|method| &**method == "S256"));
-    if advertised || identity.allow_unadvertised_pkce {
+        .is_some_and(|methods| methods.iter().any(|method| &**method == "S256"))
+}
+
+fn check_pkce(metadata: &Metadata, identity: &IdentityConfig) -> Result<(), ProviderError> {
+    if advertises_pkce(metadata) || identity.allow_unadvertised_pkce {
         Ok(())
     } else {
         Err(ProviderError::NoPkce)

@@ -41,7 +41,7 @@ impl Receiver {
             let (stream, _) = listener.accept().await?;
             act(acceptor.accept(stream).await?).await
         });
-        let tls = Tls::new(&[certificate], None).unwrap();
+        let tls = Tls::new(None, &[certificate], None).unwrap();
         Self { tls, port, acts }
     }
 
@@ -178,7 +178,7 @@ async fn a_receiver_of_an_unknown_authority_gets_nothing() {
     let key = KeyPair::generate().unwrap();
     let params = CertificateParams::new(vec!["other".to_owned()]).unwrap();
     let other = params.self_signed(&key).unwrap().der().clone();
-    receiver.tls = Tls::new(&[other], None).unwrap();
+    receiver.tls = Tls::new(None, &[other], None).unwrap();
     let error = receiver.gets(LITTLE).await.unwrap_err().to_string();
     assert!(error.contains("`ca_file`"), "{error}");
 }
