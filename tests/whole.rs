@@ -87,6 +87,10 @@ mod ending;
 mod kills;
 
 #[cfg(test)]
+#[path = "whole/upgrades.rs"]
+mod upgrades;
+
+#[cfg(test)]
 #[path = "whole/secrets.rs"]
 mod secrets;
 
