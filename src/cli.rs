@@ -13,6 +13,7 @@ mod doctor;
 mod failure;
 mod headers;
 mod help;
+mod init;
 mod login;
 mod logout;
 mod meter;
@@ -88,6 +89,8 @@ Exit codes:
 enum Command {
     /// Serve MCP on standard input and output (what a host starts)
     Serve,
+    /// Begin: configuration, sign-in and hosts, in one go
+    Init(init::InitArgs),
     /// Give hosts the one entry that starts chaperone
     Setup(setup::SetupArgs),
     /// Sign in with the company's identity provider
@@ -151,6 +154,7 @@ fn run(cli: Cli, console: &mut Console) -> Result<u8, Failure> {
         Some(Command::Man) => complete::man(console),
         Some(Command::Help(args)) => help::run(&args, console),
         Some(Command::Config(args)) => config::run(&args, &paths, console),
+        Some(Command::Init(args)) => init::run(&args, &paths, console),
         Some(Command::Setup(args)) => setup::run(&args, &paths, console),
         Some(Command::Login(args)) if args.is_detached() => match detached::leave() {
             Ok(Detached::HandedOver) => Ok(exit::DONE),

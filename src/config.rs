@@ -2,6 +2,7 @@
 
 mod absent;
 mod document;
+mod draft;
 mod environment;
 mod error;
 mod file;
@@ -27,6 +28,7 @@ use url::Url;
 
 use crate::name::ServerName;
 
+pub use draft::{Draft, PolicyDocument};
 pub use environment::{Environment, HostVariables, ProxyVariables, is_colour_unwanted};
 pub use error::{ConfigError, Place, Position, Problem};
 pub use file::{FileError, Trust, read_document, read_private_key};

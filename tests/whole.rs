@@ -19,6 +19,10 @@ mod company;
 mod spine;
 
 #[cfg(test)]
+#[path = "whole/init.rs"]
+mod init;
+
+#[cfg(test)]
 #[path = "whole/surface.rs"]
 mod surface;
 
