@@ -127,5 +127,9 @@ mod support;
 mod setup;
 
 #[cfg(test)]
+#[path = "whole/pages.rs"]
+mod pages;
+
+#[cfg(test)]
 #[path = "whole/world_works.rs"]
 mod world_works;
