@@ -167,6 +167,12 @@ impl Session {
         Ok(self.shared.signed_in())
     }
 
+    /// Whom this process knows to be signed in, without looking again.
+    #[must_use]
+    pub fn known(&self) -> Option<SignedIn> {
+        self.shared.signed_in()
+    }
+
     /// Where this process' session is kept; `None` before it has read one.
     #[must_use]
     pub fn keeping(&self) -> Option<Keeping> {

@@ -8,7 +8,6 @@ use clap::Args;
 use super::console::Console;
 use super::failure::{Failure, exit};
 use crate::app::App;
-use crate::codes::Code;
 use crate::gateway::status::{Report, ServerReport, ToolReport};
 use crate::wording::terminal_safe;
 
@@ -110,7 +109,7 @@ pub(super) fn patience(app: &App) -> Duration {
 
 fn needs_person(report: &Report) -> Result<u8, Failure> {
     match &report.not_signed_in {
-        Some(why) => Err(Failure::new(Code::NotSignedIn, why.clone())),
+        Some(why) => Err(Failure::new(why.code(), why.sentence())),
         None => Ok(exit::DONE),
     }
 }

@@ -4,14 +4,14 @@ mod text;
 
 use std::time::Duration;
 
-use serde::Serialize;
-use tokio::time::Instant;
+use serde::{Serialize, Serializer};
+use tokio::time::{Instant, timeout_at};
 
 use crate::audit::State;
 use crate::audit::key::KeyPlace;
 use crate::clock::Timestamp;
 use crate::config::{Durability, ServerAuth};
-use crate::login::{Keeping, NoGrant, SignedIn};
+use crate::login::{Keeping, SignedIn};
 use crate::name::ServerName;
 use crate::policy::{Decision, Target};
 use crate::sync::{Lag, Sight};
@@ -25,6 +25,8 @@ use super::{Gateway, Server, pins};
 
 const NOBODY: &str =
     "Nobody is signed in. Run `chaperone login`, or have the assistant call chaperone__sign_in.";
+const UNANSWERED: &str = "It could not be found out in time who is signed in: the keychain or the identity \
+    provider has not answered. Try again; `chaperone doctor` says which of them it is.";
 
 /// Everything that `chaperone status` says.
 #[derive(Debug, Serialize)]
@@ -37,8 +39,9 @@ pub struct Report {
     pub notes: Vec<Box<str>>,
     /// Who is signed in.
     pub person: Option<Person>,
-    /// Why nobody is, and what to do.
-    pub not_signed_in: Option<Box<str>>,
+    /// Why nobody is, as far as it was found out, and what to do.
+    #[serde(serialize_with = "in_words")]
+    pub not_signed_in: Option<Fault>,
     /// The policy document.
     pub policy: PolicyReport,
     /// The servers, in the order of the configuration.
@@ -169,12 +172,18 @@ impl Gateway {
     /// How everything stands; waits for servers and provider no longer than `patience`.
     pub async fn report(&self, patience: Duration) -> Report {
         let deadline = Instant::now() + patience;
-        let viewer = self.viewing_until(deadline).await;
-        if viewer.is_some() {
-            self.await_all(deadline).await;
-        }
-        let who = tokio::time::timeout_at(deadline, self.parts.session.who()).await;
-        let (person, not_signed_in) = self.person(who.unwrap_or(Ok(None)));
+        // Side by side: a server that uses up the time leaves the person known.
+        let (who, viewer) = tokio::join!(self.person_until(deadline), async {
+            let viewer = self.viewing_until(deadline).await;
+            if viewer.is_some() {
+                self.await_all(deadline).await;
+            }
+            viewer
+        });
+        let (person, not_signed_in) = match who {
+            Ok(person) => (Some(person), None),
+            Err(fault) => (None, Some(fault)),
+        };
         let servers = self.parts.servers.iter();
         Report {
             version: env!("CARGO_PKG_VERSION"),
@@ -190,16 +199,14 @@ impl Gateway {
         }
     }
 
-    fn person(&self, who: Result<Option<SignedIn>, NoGrant>) -> (Option<Person>, Option<Box<str>>) {
-        let why = match who {
-            Ok(Some(signed_in)) => {
-                let keeping = self.parts.session.keeping();
-                return (Some(Person::of(signed_in, keeping)), None);
-            }
-            Ok(None) => NOBODY.into(),
-            Err(error) => Fault::from(&error).sentence().into(),
-        };
-        (None, Some(why))
+    /// Who is signed in; by the deadline, whom this process knows of.
+    async fn person_until(&self, deadline: Instant) -> Result<Person, Fault> {
+        let found = timeout_at(deadline, self.whoami()).await;
+        found.unwrap_or_else(|_| {
+            let known = self.parts.session.known();
+            let known = known.ok_or_else(|| Fault::Unavailable(UNANSWERED.into()))?;
+            Ok(Person::of(known, self.parts.session.keeping()))
+        })
     }
 
     /// Who is signed in.
@@ -397,4 +404,9 @@ impl Person {
                 .map(|reason| format!("{}. {}", chain(reason.as_ref()), reason.next_step()).into()),
         }
     }
+}
+
+#[expect(clippy::ref_option, reason = "serde's signature")]
+fn in_words<S: Serializer>(fault: &Option<Fault>, to: S) -> Result<S::Ok, S::Error> {
+    fault.as_ref().map(Fault::sentence).serialize(to)
 }

@@ -59,6 +59,34 @@ async fn servers_that_do_not_answer_cost_their_own_tools_only() {
 }
 
 #[tokio::test]
+async fn what_does_not_answer_in_time_leaves_the_person_known() {
+    let company = Company::signed_in("alice").await;
+    let silent = Server::silent("mute").await;
+    company.provider.add_resource(&silent.url).await;
+    let file = company.world.config_file();
+    let text = std::fs::read_to_string(file).expect("a configuration");
+    let tables = text.replace("auth = \"sso\"", "auth = \"sso\"\nlist_timeout = \"2s\"");
+    assert_ne!(text, tables, "the servers' tables are others");
+    let more = silent.configuration();
+    let more = more.replace("auth = \"sso\"", "auth = \"none\"\nlist_timeout = \"2s\"");
+    company.world.write_configuration(&(tables + &more));
+    let person = async |company: &Company, command: &str| {
+        let output = company.world.run(&[command, "--json"]).await;
+        assert_eq!(output.status.code(), Some(0), "{command}: {output:?}");
+        String::from_utf8(output.stdout).expect("text")
+    };
+    // A server uses up the time that there is.
+    assert!(person(&company, "tools").await.contains("list_tables"));
+    // So does the provider, when it is asked for a token.
+    company.world.forget_tokens();
+    let hold = json!({"when": "before"});
+    company.provider.control("hold", hold).await;
+    let status = person(&company, "status").await;
+    assert!(status.contains("alice@example.test"), "{status}");
+    company.provider.control("release", json!({})).await;
+}
+
+#[tokio::test]
 async fn a_server_that_comes_back_is_used_again_without_a_restart() {
     let mut world = World::new();
     world.keychain().await;

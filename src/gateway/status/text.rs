@@ -20,7 +20,7 @@ impl Display for Report {
         }
         match (&self.person, &self.not_signed_in) {
             (Some(person), _) => write!(f, "\n{person}")?,
-            (None, Some(why)) => writeln!(f, "\n{why}")?,
+            (None, Some(why)) => writeln!(f, "\n{}", why.sentence())?,
             (None, None) => {}
         }
         write!(f, "\n{}", self.policy)?;
