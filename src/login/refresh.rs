@@ -28,6 +28,9 @@ pub(super) use failure::Failure;
 /// How long another process may take; it refreshes for half a minute at most.
 const LOCK_PATIENCE: Duration = Duration::from_secs(60);
 
+/// How long another process may take to keep a new session in the place of the old.
+const REPLACING_PATIENCE: Duration = Duration::from_secs(5);
+
 /// A refresh under way, for everybody who waits for it.
 pub(super) type Flight = futures_util::future::Shared<oneshot::Receiver<Outcome>>;
 type Outcome = Result<Arc<Grant>, Arc<Failure>>;
@@ -145,12 +148,25 @@ fn somebody(standing: Standing) -> Result<Arc<Held>, Arc<Failure>> {
     }
 }
 
+/// Whoever keeps a session in the place of another takes the old one away first. Where nobody is found
+/// he may be at that, and is waited for.
 async fn read_again(shared: &Arc<Shared>) -> Result<Standing, Arc<Failure>> {
-    let (theirs, standing) = (Arc::clone(shared), shared.standing());
+    let mut found = changed_since(shared, shared.standing()).await?;
+    if matches!(found, Standing::Nobody(_)) {
+        let path = shared.paths.lock("refresh");
+        match waiting::lock(path, REPLACING_PATIENCE, &shared.tasks).await {
+            Ok(_lock) => found = changed_since(shared, found).await?,
+            Err(error) => tracing::debug!(%error, "whether a session is being kept is not known"),
+        }
+    }
+    shared.publish(found.clone());
+    Ok(found)
+}
+
+async fn changed_since(shared: &Arc<Shared>, standing: Standing) -> Result<Standing, Arc<Failure>> {
+    let theirs = Arc::clone(shared);
     let read = shared.tasks.blocking(move || theirs.read_again(&standing));
-    let read = read.await.map_err(Failure::keychain)?;
-    shared.publish(read.clone());
-    Ok(read)
+    read.await.map_err(Failure::keychain)
 }
 
 async fn read(shared: &Arc<Shared>) -> Result<Standing, Arc<Failure>> {

@@ -1,15 +1,20 @@
 //! Refreshes in one process.
 
+use std::fs;
 use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::json;
+use tokio::sync::oneshot;
 
 use super::company::Act;
+use super::store::WHO;
 use super::*;
+use crate::lock::FileLock;
 use crate::login::keychain::KeychainError;
 use crate::login::provider::fake::values;
 use crate::login::{Grant, Keeping, NoGrant};
+use crate::paths;
 
 fn roles(grant: &Grant) -> Vec<&str> {
     grant.principal.roles.iter().collect()
@@ -242,7 +247,7 @@ async fn a_newer_token_in_the_keychain_survives_the_refusal_of_the_older() {
 async fn a_refresh_token_that_cannot_be_saved_is_kept_in_memory_and_told() {
     let world = World::new().await;
     let session = world.signed_in().await;
-    let (failed, failing) = tokio::sync::oneshot::channel();
+    let (failed, failing) = oneshot::channel();
     {
         let mut trouble = world.store.trouble.lock().unwrap();
         trouble.failing_writes = 1000;
@@ -356,6 +361,30 @@ async fn a_sign_in_of_another_process_is_noticed_on_the_next_call() {
 }
 
 #[tokio::test]
+async fn a_session_that_is_just_being_replaced_is_waited_for() {
+    let world = World::new().await;
+    world.signed_in().await;
+    // Another process has taken the old one away, and has not kept the new one yet.
+    let lock = FileLock::take(&world.paths().lock("refresh")).unwrap();
+    let who = world.store.read(WHO).unwrap().unwrap();
+    world.store.delete(WHO).unwrap();
+    let sealed = world.paths().data_dir.join("tokens.sealed");
+    let tokens = fs::read(&sealed).unwrap();
+    fs::remove_file(&sealed).unwrap();
+    let (told, nobody_found) = oneshot::channel();
+    world.store.trouble.lock().unwrap().nobody_found = Some(told);
+    let session = world.session();
+    let replacing = async {
+        nobody_found.await.unwrap();
+        world.store.write(WHO, &who).unwrap();
+        paths::replace_private(&sealed, &tokens).unwrap();
+        drop(lock);
+    };
+    let (found, ()) = futures_util::future::join(session.who(), replacing).await;
+    assert!(found.unwrap().is_some());
+}
+
+#[tokio::test]
 async fn after_reload_the_session_that_replaced_this_one_is_used() {
     let world = World::new().await;
     let session = world.signed_in().await;
@@ -396,10 +425,10 @@ async fn nothing_in_the_files_is_secret() {
     let world = World::new().await;
     let session = world.signed_in().await;
     session.grant(&audience(TWO)).await.unwrap();
-    for entry in std::fs::read_dir(world.paths().data_dir).unwrap() {
+    for entry in fs::read_dir(world.paths().data_dir).unwrap() {
         let path = entry.unwrap().path();
         if path.is_file() {
-            let text = String::from_utf8_lossy(&std::fs::read(&path).unwrap()).into_owned();
+            let text = String::from_utf8_lossy(&fs::read(&path).unwrap()).into_owned();
             for secret in ["first", "access-", "refresh-"] {
                 assert!(!text.contains(secret), "{} has {secret}", path.display());
             }

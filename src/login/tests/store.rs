@@ -27,6 +27,8 @@ pub(super) struct Trouble {
     pub(super) failing_writes: u32,
     /// Told of the first of them.
     pub(super) write_failed: Option<tokio::sync::oneshot::Sender<()>>,
+    /// Told of the first read that finds no session.
+    pub(super) nobody_found: Option<tokio::sync::oneshot::Sender<()>>,
     pub(super) locked: bool,
     pub(super) absent: bool,
     pub(super) calls: u32,
@@ -41,6 +43,7 @@ pub(super) enum Stall {
 }
 
 const FIELD: &str = "session.refresh";
+pub(super) const WHO: &str = "session.who";
 
 impl FileStore {
     pub(super) fn new(dir: PathBuf) -> Self {
@@ -92,7 +95,13 @@ impl SecretStore for FileStore {
         self.check()?;
         self.stall(field, Stall::BeforeSend);
         match fs::read(self.dir.join(field)) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                let mut trouble = self.trouble.lock().unwrap();
+                if let Some(told) = trouble.nobody_found.take_if(|_| field == WHO) {
+                    told.send(()).unwrap();
+                }
+                Ok(None)
+            }
             other => other.map(Zeroizing::new).map(Some).map_err(failed),
         }
     }
