@@ -1,7 +1,7 @@
 //! The path under which hosts start chaperone: the one that stays the same when it is upgraded.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
 /// The path to write into a host's configuration.
 ///
@@ -21,11 +21,24 @@ pub fn stable(program: &Path, started_as: &Path, search: &[PathBuf]) -> PathBuf 
     });
     let as_started = || {
         let path = std::path::absolute(started_as).ok()?;
-        Some(path).filter(is_it)
+        Some(without_detours(&path)).filter(is_it)
     };
     on_path
         .or_else(as_started)
         .unwrap_or_else(|| program.to_owned())
+}
+
+/// The path without `..`, as if no directory on the way were a symbolic link.
+fn without_detours(path: &Path) -> PathBuf {
+    let mut straight = PathBuf::new();
+    for part in path.components() {
+        if part == Component::ParentDir {
+            straight.pop();
+        } else {
+            straight.push(part);
+        }
+    }
+    straight
 }
 
 /// Whether a command in a host's configuration starts chaperone, wherever it lies.
@@ -60,6 +73,12 @@ mod tests {
         assert_eq!(found(&program, &search), bin.join("chaperone"));
         assert_eq!(found(&root.join("mine"), &[]), root.join("mine"));
         assert_eq!(found(bare, &[]), program);
+        let detour = root.join("bin/../cellar/../mine");
+        assert_eq!(found(&detour, &[]), root.join("mine"));
+        symlink(root.join("cellar/1.2.3"), root.join("link")).unwrap();
+        // Where a link makes the shorter path another one, the program's own is taken.
+        let detour = root.join("link/../1.2.3/chaperone");
+        assert_eq!(found(&detour, &[]), program);
         // Another program of that name on the search path is not taken for it.
         fs::remove_file(bin.join("chaperone")).unwrap();
         fs::write(bin.join("chaperone"), "other").unwrap();
