@@ -179,8 +179,8 @@ async fn one(repair: &Repair, app: &App) -> Result<(), String> {
     match repair {
         Repair::Close(open) => repair::close(open).map_err(|error| error.to_string()),
         Repair::Remove(files) => repair::remove(files).map_err(|error| error.to_string()),
-        Repair::Host(host) => {
-            setup::again(*host, &app.paths).map_err(|failure| failure.text().to_owned())
+        Repair::Host(host, scope) => {
+            setup::again(*host, *scope, &app.paths).map_err(|failure| failure.text().to_owned())
         }
         Repair::Send(sink) => {
             let sinks = app.sync.sinks().iter();

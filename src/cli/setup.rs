@@ -93,6 +93,15 @@ enum ScopeArg {
     Project,
 }
 
+impl From<ScopeArg> for Scope {
+    fn from(arg: ScopeArg) -> Self {
+        match arg {
+            ScopeArg::User => Self::User,
+            ScopeArg::Project => Self::Project,
+        }
+    }
+}
+
 pub(super) fn host() -> impl clap::builder::TypedValueParser<Value = Host> {
     let ids = PossibleValuesParser::new(Host::ALL.map(Host::id));
     ids.try_map(|id| Host::named(&id).ok_or("no host of that name"))
@@ -113,7 +122,7 @@ struct Setup<'a> {
 
 /// Runs the command.
 pub fn run(args: &SetupArgs, paths: &Paths, console: &mut Console) -> Result<u8, Failure> {
-    let setup = Setup::new(args.scope, paths)?;
+    let setup = Setup::new(args.scope.into(), paths)?;
     if args.list {
         return list::run(args.json, &setup, console);
     }
@@ -135,18 +144,18 @@ pub fn run(args: &SetupArgs, paths: &Paths, console: &mut Console) -> Result<u8,
 
 /// Which hosts are installed for this account.
 pub(super) fn installed(paths: &Paths) -> Result<Vec<Host>, Failure> {
-    Ok(Setup::new(ScopeArg::User, paths)?.installed())
+    Ok(Setup::new(Scope::User, paths)?.installed())
 }
 
 /// Gives hosts the entry, as the command without further words would.
 pub(super) fn give(hosts: &[Host], paths: &Paths, console: &mut Console) -> Result<u8, Failure> {
-    let setup = Setup::new(ScopeArg::User, paths)?;
+    let setup = Setup::new(Scope::User, paths)?;
     setup.go(hosts, &SetupArgs::default(), console)
 }
 
 /// What doctor needs to know of hosts: where they look, and what setup would write there.
 pub(super) fn known(paths: &Paths) -> Result<Hosts, Failure> {
-    let setup = Setup::new(ScopeArg::User, paths)?;
+    let setup = Setup::new(Scope::User, paths)?;
     Ok(Hosts {
         around: setup.around,
         command: setup.command.into(),
@@ -156,8 +165,8 @@ pub(super) fn known(paths: &Paths) -> Result<Hosts, Failure> {
 }
 
 /// Gives one host its entry again, as setup would.
-pub(super) fn again(host: Host, paths: &Paths) -> Result<(), Failure> {
-    let setup = Setup::new(ScopeArg::User, paths)?;
+pub(super) fn again(host: Host, scope: Scope, paths: &Paths) -> Result<(), Failure> {
+    let setup = Setup::new(scope, paths)?;
     let _lock = setup_lock(&setup.lock)?;
     let Plan { changes, .. } = Plan::new(&setup, host, Step::Put)?;
     if changes.is_empty() {
@@ -179,7 +188,7 @@ fn setup_lock(path: &Path) -> Result<FileLock, Failure> {
 }
 
 impl<'a> Setup<'a> {
-    fn new(scope: ScopeArg, paths: &'a Paths) -> Result<Self, Failure> {
+    fn new(scope: Scope, paths: &'a Paths) -> Result<Self, Failure> {
         let homeless = |error: NoHome| Failure::of(Code::NoHome, &error);
         let dirs = AccountDirs::find().map_err(homeless)?;
         let variables = HostVariables::read();
@@ -197,10 +206,7 @@ impl<'a> Setup<'a> {
             ..paths.clone()
         };
         Ok(Self {
-            scope: match scope {
-                ScopeArg::User => Scope::User,
-                ScopeArg::Project => Scope::Project,
-            },
+            scope,
             command: in_text(&command)?,
             args: arguments(paths, &usual)?,
             backups: Backups::new(paths_of_data.backups_dir()),
@@ -327,16 +333,9 @@ impl<'a> Setup<'a> {
         Host::ALL.into_iter().filter(is_there).collect()
     }
 
-    /// What backups of a host are kept under: those of one project are not another's.
+    /// What backups of a host are kept under.
     fn of(&self, host: Host) -> String {
-        match self.scope {
-            Scope::User => host.id().to_owned(),
-            Scope::Project => {
-                let here = self.around.here.to_string_lossy();
-                let digest = blake3::hash(here.as_bytes()).to_hex();
-                format!("{}-{}", host.id(), digest.split_at(16).0)
-            }
-        }
+        self.scope.name_of(host, &self.around)
     }
 }
 

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use super::repair::Repair;
-use super::{Check, within};
+use super::{Check, State, within};
 use crate::app::App;
 use crate::codes::Code;
 use crate::hosts::backup::{Backups, Last, Leaves};
@@ -27,12 +27,16 @@ pub struct Hosts {
     pub backups: Backups,
 }
 
-/// One check for each host that is installed, or that chaperone was set up in.
+/// One check for each host that is installed, or that chaperone was set up in, and one for each whose
+/// configuration of the project here has chaperone, or had it.
 pub(super) async fn look(app: &App, hosts: &Hosts) -> Vec<Check> {
     let theirs = hosts.clone();
     let looked = app.tasks.blocking(move || {
-        let found = Host::ALL.into_iter().filter_map(|host| theirs.host(host));
-        found.collect::<Vec<_>>()
+        let everywhere = Host::ALL.into_iter().filter_map(|host| theirs.host(host));
+        let here = Host::ALL
+            .into_iter()
+            .filter_map(|host| theirs.project(host));
+        everywhere.chain(here).collect::<Vec<_>>()
     });
     let checks = within(looked).await.unwrap_or_default();
     let is_in = |check: &Check| check.code != Some(Code::HostAbsent);
@@ -55,14 +59,27 @@ impl Hosts {
         let places = places.into_iter().filter(known);
         // Of several files the one that is worst off is shown.
         places
-            .map(|location| self.file(host, &location, last.as_ref()))
+            .map(|location| self.file(&Place(host, Scope::User), &location, last.as_ref()))
             .max_by_key(|check| check.state)
     }
 
-    fn file(&self, host: Host, location: &Location, last: Option<&Last>) -> Check {
-        let id = format!("host.{}", host.id());
+    /// Most projects have no entry of their own, and of those there is nothing to say.
+    fn project(&self, host: Host) -> Option<Check> {
+        let location = locations(host, Scope::Project, &self.around).pop()?;
+        let of_account = locations(host, Scope::User, &self.around);
+        if of_account.iter().any(|other| other.file == location.file) {
+            return None;
+        }
+        let name = Scope::Project.name_of(host, &self.around);
+        let last = self.backups.last(&name);
+        let check = self.file(&Place(host, Scope::Project), &location, last.as_ref());
+        Some(check)
+            .filter(|check| check.state != State::Note || check.code != Some(Code::HostAbsent))
+    }
+
+    fn file(&self, place: &Place, location: &Location, last: Option<&Last>) -> Check {
+        let (host, id, again) = (place.0, place.id(), place.again());
         let path = location.file.display();
-        let again = format!("chaperone setup {}", host.id());
         let unreadable = |why: &str| {
             let fix = "mend the file; nothing was changed";
             Check::failed(&id, Code::HostFile, why, fix)
@@ -90,14 +107,14 @@ impl Hosts {
                 let detail = format!("{path} has another program called \"chaperone\"");
                 Check::failed(&id, Code::HostFile, &detail, "rename it there")
             }
-            Standing::Absent if had_it => wiped(&id, host, &file),
+            Standing::Absent if had_it => wiped(place, &file),
             Standing::Absent => {
                 let detail = format!("{path} does not have chaperone");
                 Check::note(&id, &detail).with(Code::HostAbsent, &again)
             }
             Standing::Differs(command) => {
                 let found = Started::of(&command, &self.command);
-                found.check(&id, host, &format!("{path} starts {command}"), &again)
+                found.check(place, &format!("{path} starts {command}"))
             }
         }
     }
@@ -111,7 +128,31 @@ impl Last {
     }
 }
 
-fn wiped(id: &str, host: Host, file: &HostFile) -> Check {
+/// A host's configuration, for the account or for the project here.
+struct Place(Host, Scope);
+
+impl Place {
+    fn id(&self) -> String {
+        match self.1 {
+            Scope::User => format!("host.{}", self.0.id()),
+            Scope::Project => format!("host.{}.project", self.0.id()),
+        }
+    }
+
+    fn again(&self) -> String {
+        match self.1 {
+            Scope::User => format!("chaperone setup {}", self.0.id()),
+            Scope::Project => format!("chaperone setup {} --scope project", self.0.id()),
+        }
+    }
+
+    fn repair(&self) -> Repair {
+        Repair::Host(self.0, self.1)
+    }
+}
+
+fn wiped(place: &Place, file: &HostFile) -> Check {
+    let host = place.0;
     let path = file.path.display();
     let lost = if file.bytes.is_some() {
         "has lost the entry that setup wrote"
@@ -125,7 +166,7 @@ fn wiped(id: &str, host: Host, file: &HostFile) -> Check {
     };
     let fix = format!("{quit}chaperone doctor --fix");
     let detail = format!("{path} {lost}");
-    Check::failed(id, Code::HostWiped, &detail, &fix).repaired_by(Repair::Host(host))
+    Check::failed(&place.id(), Code::HostWiped, &detail, &fix).repaired_by(place.repair())
 }
 
 /// What an entry starts that is not as setup would write it.
@@ -152,12 +193,13 @@ impl Started {
         }
     }
 
-    fn check(&self, id: &str, host: Host, starts: &str, again: &str) -> Check {
+    fn check(&self, place: &Place, starts: &str) -> Check {
+        let (id, again) = (&place.id(), &place.again());
         match self {
             Self::Nothing => {
                 let detail = format!("{starts}, which is not there");
                 Check::failed(id, Code::HostStale, &detail, "chaperone doctor --fix")
-                    .repaired_by(Repair::Host(host))
+                    .repaired_by(place.repair())
             }
             Self::ByName => {
                 let detail = format!("{starts} by its name; hosts may search elsewhere than you");

@@ -8,7 +8,7 @@ use std::fs;
 use std::io;
 use std::path::PathBuf;
 
-use crate::hosts::Host;
+use crate::hosts::{Host, Scope};
 
 /// Something that can be mended.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -17,8 +17,8 @@ pub enum Repair {
     Close(Vec<PathBuf>),
     /// Files that were left half written, to be removed.
     Remove(Vec<PathBuf>),
-    /// A host, to be given its entry again.
-    Host(Host),
+    /// A host, to be given its entry again: for the account, or for the project here.
+    Host(Host, Scope),
     /// A sink, to be sent what waits for it.
     Send(Box<str>),
 }
@@ -30,7 +30,7 @@ impl Repair {
         match self {
             Self::Close(open) => format!("close to other accounts: {}", listed(open)),
             Self::Remove(files) => format!("remove: {}", listed(files)),
-            Self::Host(host) => format!("give {} its entry again", host.title()),
+            Self::Host(host, _) => format!("give {} its entry again", host.title()),
             Self::Send(sink) => format!("send what waits for {sink}"),
         }
     }

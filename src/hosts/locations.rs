@@ -40,6 +40,21 @@ pub enum Scope {
     Project,
 }
 
+impl Scope {
+    /// What a host's changes are kept under: those of one project are not another's.
+    #[must_use]
+    pub fn name_of(self, host: Host, around: &Surroundings) -> String {
+        match self {
+            Self::User => host.id().to_owned(),
+            Self::Project => {
+                let here = around.here.to_string_lossy();
+                let digest = blake3::hash(here.as_bytes()).to_hex();
+                format!("{}-{}", host.id(), digest.split_at(16).0)
+            }
+        }
+    }
+}
+
 /// What decides where hosts look.
 #[derive(Debug, Clone)]
 pub struct Surroundings {

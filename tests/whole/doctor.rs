@@ -4,15 +4,15 @@ use std::fs;
 use std::io::{Read as _, Write as _};
 use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
 
 use crate::company::Company;
 use crate::sync::Scene;
-use crate::world::World;
 use crate::world::parts::Server;
+use crate::world::{World, finish};
 
 /// What doctor found, and how it ended.
 struct Found {
@@ -23,8 +23,12 @@ struct Found {
 
 impl Found {
     async fn by(world: &World, more: &[&str]) -> Self {
+        Self::at(Path::new("/"), world, more).await
+    }
+
+    async fn at(place: &Path, world: &World, more: &[&str]) -> Self {
         let arguments = [&["doctor", "--json"], more].concat();
-        let output = world.run(&arguments).await;
+        let output = finish(world.chaperone(&arguments).current_dir(place)).await;
         let whole: Value = serde_json::from_slice(&output.stdout)
             .unwrap_or_else(|error| panic!("{error}: {output:?}"));
         let checks = whole["checks"].as_array().expect("checks").clone();
@@ -254,6 +258,26 @@ async fn a_keychain_that_is_absent_or_hangs_is_named_and_not_waited_for() {
 }
 
 #[tokio::test]
+async fn a_keychain_that_is_locked_is_named_and_loses_nothing() {
+    let company = settled().await;
+    let world = &company.world;
+    world.forget_tokens();
+    world.lock_keychain().await;
+    let found = Found::by(world, &[]).await;
+    found.assert_only("keychain.usable", "failed", "CHP-KEYCHAIN-LOCKED", 1);
+    assert_eq!(found.check("session.valid")["state"], "skipped");
+    for command in [&["whoami"][..], &["call", "database__list_tables"]] {
+        let output = world.run(command).await;
+        let told = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(4), "{told}");
+        assert!(told.contains("Unlock the keychain"), "{told}");
+    }
+    world.unlock_keychain().await;
+    let output = world.run(&["call", "database__list_tables"]).await;
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+}
+
+#[tokio::test]
 async fn what_a_host_has_lost_is_given_back() {
     let company = settled().await;
     let world = &company.world;
@@ -287,6 +311,40 @@ async fn what_a_host_has_lost_is_given_back() {
     let found = Found::by(world, &["--fix"]).await;
     assert_eq!(found.whole["repairs"], json!([]));
     found.assert_only("host.any", "warning", "CHP-HOST-ABSENT", 1);
+}
+
+#[tokio::test]
+async fn an_entry_of_the_project_here_is_looked_at_where_there_is_one() {
+    let company = settled().await;
+    let world = &company.world;
+    let project = world.home().join("project");
+    fs::create_dir(&project).expect("a directory");
+    let id = "host.claude-code.project";
+    let knows = |found: &Found| found.checks.iter().any(|check| check["id"] == id);
+    assert!(!knows(&Found::at(&project, world, &[]).await));
+    let arguments = ["setup", "claude-code", "--scope", "project"];
+    let output = finish(world.chaperone(&arguments).current_dir(&project)).await;
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+    assert_eq!(
+        Found::at(&project, world, &[]).await.check(id)["state"],
+        "ok"
+    );
+    assert!(!knows(&Found::by(world, &[]).await), "of another project");
+    let file = project.join(".mcp.json");
+    let entry = fs::read(&file).expect("a file");
+    fs::write(&file, "{}\n").expect("a file");
+    let found = Found::at(&project, world, &[]).await;
+    found.assert_only(id, "failed", "CHP-HOST-WIPED", 1);
+    assert_eq!(Found::at(&project, world, &["--fix"]).await.exit, Some(0));
+    assert_eq!(fs::read(&file).expect("a file"), entry);
+    // At home the file of Cursor's project is the account's.
+    let found = Found::at(world.home(), world, &[]).await;
+    assert!(
+        found
+            .checks
+            .iter()
+            .all(|check| check["id"] != "host.cursor.project")
+    );
 }
 
 #[tokio::test]

@@ -6,7 +6,7 @@ use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::process::Child;
 use tokio::time::timeout;
 
-use super::{PATIENCE, World};
+use super::{PATIENCE, World, finish};
 
 /// The bus, and the keychain on it.
 pub struct Keychain {
@@ -33,7 +33,7 @@ impl Keychain {
         read.expect("a bus in time")
             .expect("the address of the bus");
         let bus = bus.trim_end().to_owned();
-        unlock(world, &bus).await;
+        unlock(world, &bus, &[]).await;
         Self {
             bus,
             _daemon: daemon,
@@ -41,11 +41,38 @@ impl Keychain {
     }
 }
 
-async fn unlock(world: &World, bus: &str) {
+impl World {
+    /// Locks what the keychain keeps, as a desktop does when its person asks for that.
+    pub async fn lock_keychain(&self) {
+        let mut command = self.command("dbus-send");
+        command.args([
+            "--session",
+            "--print-reply",
+            "--dest=org.freedesktop.secrets",
+        ]);
+        command.args([
+            "/org/freedesktop/secrets",
+            "org.freedesktop.Secret.Service.Lock",
+            "array:objpath:/org/freedesktop/secrets/collection/login",
+        ]);
+        let output = finish(&mut command).await;
+        assert!(output.status.success(), "{output:?}");
+    }
+
+    /// Unlocks it again: another daemon, given the password, takes the place of the one that runs.
+    pub async fn unlock_keychain(&self) {
+        let keychain = self.keychain.as_ref().expect("a keychain");
+        unlock(self, &keychain.bus, &["--replace"]).await;
+    }
+}
+
+async fn unlock(world: &World, bus: &str, more: &[&str]) {
     let run = world.home().join("run");
     std::fs::create_dir_all(&run).expect("a run-time directory");
     let mut command = world.command("gnome-keyring-daemon");
-    command.args(["--unlock", "--components=secrets"]);
+    command
+        .args(["--unlock", "--components=secrets"])
+        .args(more);
     command
         .env("DBUS_SESSION_BUS_ADDRESS", bus)
         .env("XDG_RUNTIME_DIR", run);
