@@ -127,6 +127,10 @@ mod support;
 mod setup;
 
 #[cfg(test)]
+#[path = "whole/hosts.rs"]
+mod hosts;
+
+#[cfg(test)]
 #[path = "whole/pages.rs"]
 mod pages;
 
