@@ -1,26 +1,45 @@
 //! Whether a host is running, which matters if it writes its file back from memory.
 
-#[cfg(unix)]
+#[cfg(all(unix, not(target_os = "macos")))]
 use std::fs;
 #[cfg(unix)]
 use std::path::Path;
 
 use super::table::Host;
 
-/// Whether a host of this account is running, as far as `/proc` tells; on systems without one nobody
-/// knows, and the answer is no.
-#[cfg(unix)]
+/// Whether a host of this account is running, as far as `/proc` tells.
+#[cfg(all(unix, not(target_os = "macos")))]
 #[must_use]
 pub fn is_running(host: Host) -> bool {
     runs_in(host, Path::new("/proc"))
 }
 
-#[cfg(unix)]
+#[cfg(all(unix, not(target_os = "macos")))]
 fn runs_in(host: Host, proc: &Path) -> bool {
     let listed = fs::read_dir(proc).into_iter().flatten().flatten();
     let is_process = |name: &str| name.bytes().all(|byte| byte.is_ascii_digit());
     let mut processes = listed.filter(|entry| entry.file_name().to_str().is_some_and(is_process));
     processes.any(|process| is_of_this_account(&process.path()) && is_host(host, &process.path()))
+}
+
+/// Whether a host of this account is running.
+#[cfg(target_os = "macos")]
+#[must_use]
+pub fn is_running(host: Host) -> bool {
+    use sysinfo::{ProcessRefreshKind, ProcessesToUpdate, System, UpdateKind};
+    let mut system = System::new();
+    let wanted = ProcessRefreshKind::nothing()
+        .with_user(UpdateKind::Always)
+        .with_cmd(UpdateKind::Always);
+    system.refresh_processes_specifics(ProcessesToUpdate::All, true, wanted);
+    let own = rustix::process::geteuid().as_raw();
+    let mut processes = system.processes().values();
+    processes.any(|process| {
+        let is_own = process.user_id().is_some_and(|user| **user == own);
+        let script = process.cmd().get(1).map(|script| script.to_string_lossy());
+        let name = process.name().to_string_lossy();
+        is_own && is_named(host, &name, || script.unwrap_or_default().into_owned())
+    })
 }
 
 /// Whether a host is running, whoever started it; what a script's interpreter runs is not told.
@@ -70,35 +89,39 @@ fn names(host: Host) -> &'static [&'static str] {
     }
 }
 
+#[cfg(all(unix, not(target_os = "macos")))]
+fn is_host(host: Host, process: &Path) -> bool {
+    let name = fs::read_to_string(process.join("comm")).unwrap_or_default();
+    is_named(host, name.trim_end(), || {
+        let arguments = fs::read(process.join("cmdline")).unwrap_or_default();
+        let mut arguments = arguments.split(|byte| *byte == 0);
+        String::from_utf8_lossy(arguments.nth(1).unwrap_or_default()).into_owned()
+    })
+}
+
 /// By the process' own name, or for scripts by the first argument of their interpreter.
 #[cfg(unix)]
-fn is_host(host: Host, process: &Path) -> bool {
+fn is_named(host: Host, process: &str, script: impl FnOnce() -> String) -> bool {
     let names = names(host);
-    let name = fs::read_to_string(process.join("comm")).unwrap_or_default();
-    if names.contains(&name.trim_end()) {
+    if names.contains(&process) {
         return true;
     }
-    if name.trim_end() != "node" {
+    if process != "node" {
         return false;
     }
-    let arguments = fs::read(process.join("cmdline")).unwrap_or_default();
-    let script = arguments
-        .split(|byte| *byte == 0)
-        .nth(1)
-        .unwrap_or_default();
-    let script = String::from_utf8_lossy(script);
-    let script = Path::new(script.as_ref()).file_name();
+    let script = script();
+    let script = Path::new(&script).file_name();
     script.is_some_and(|script| names.iter().any(|name| script == *name))
 }
 
-#[cfg(unix)]
+#[cfg(all(unix, not(target_os = "macos")))]
 fn is_of_this_account(process: &Path) -> bool {
     use std::os::unix::fs::MetadataExt as _;
     let own = rustix::process::geteuid().as_raw();
     fs::metadata(process).is_ok_and(|meta| meta.uid() == own)
 }
 
-#[cfg(all(test, unix))]
+#[cfg(all(test, unix, not(target_os = "macos")))]
 mod tests {
     use super::*;
 
