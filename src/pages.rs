@@ -1,8 +1,7 @@
 //! The documentation beside the README: a page for each reader, compiled in, so that it can be read on a
 //! machine without a network.
 //!
-//! The pages are Markdown, as they are published. [`Page::plain`] turns one into text for a terminal, for
-//! as much of Markdown as they use: it is no general reader of it.
+//! The pages are Markdown, as they are published. [`Page::plain`] turns one into text for a terminal.
 
 use plain::Plain;
 

@@ -1,129 +1,205 @@
 //! From Markdown to text for a terminal: headings, paragraphs, lists, tables and blocks of code.
 
-use std::iter::Peekable;
-use std::str::Lines;
+use pulldown_cmark::{Event, HeadingLevel, Options, Parser, Tag, TagEnd};
 
 use crate::wording::wrapped;
 
-/// How far a block of code, which is never wrapped, stands to the right.
+/// How far a block of code, which is never wrapped, stands to the right of what it belongs to.
 const CODE: &str = "    ";
 
-/// Turns Markdown into lines of a width.
-#[derive(Debug)]
+/// Writes what a parser reads, in lines of a width.
+#[derive(Debug, Default)]
 pub(super) struct Plain {
     width: usize,
     out: String,
-}
-
-/// What a paragraph's first line says that it is.
-enum Kind<'a> {
-    Heading { text: &'a str, depth: usize },
-    Item { mark: &'a str, depth: usize },
-    Text,
+    /// The words of the block that is being read.
+    text: String,
+    /// Where the links lead that are being read, and where in `text` their words begin.
+    links: Vec<(String, usize)>,
+    /// The next number of each list that is open; none for one with bullets.
+    lists: Vec<Option<u64>>,
+    /// What the items that are open have before their text.
+    marks: Vec<String>,
+    /// The mark of the innermost item has not been written yet.
+    is_new_item: bool,
+    /// What the columns of the table that is being read are called.
+    names: Vec<String>,
+    /// The cells of the row that is being read.
+    cells: Vec<String>,
 }
 
 impl Plain {
     pub(super) fn new(width: usize) -> Self {
-        let out = String::new();
-        Self { width, out }
+        Self {
+            width,
+            ..Self::default()
+        }
     }
 
     /// The text of a page.
     pub(super) fn of(mut self, markdown: &str) -> String {
-        let mut waiting: Vec<&str> = Vec::new();
-        let mut lines = markdown.lines().peekable();
-        while let Some(line) = lines.next() {
-            if let Some(fence) = line.trim_start().strip_prefix("```") {
-                self.paragraph(&mut waiting);
-                debug_assert!(!fence.is_empty(), "a block without its language");
-                self.code(&mut lines);
-            } else if line.starts_with('|') {
-                self.paragraph(&mut waiting);
-                self.table(line, &mut lines);
-            } else if line.trim().is_empty() {
-                self.paragraph(&mut waiting);
-                self.gap();
-            } else {
-                let kind = kind(line);
-                if !matches!(kind, Kind::Text) {
-                    self.paragraph(&mut waiting);
-                }
-                waiting.push(line);
-                if matches!(kind, Kind::Heading { .. }) {
-                    self.paragraph(&mut waiting);
-                }
+        for event in Parser::new_ext(markdown, Options::ENABLE_TABLES) {
+            match event {
+                Event::Start(tag) => self.begin(tag),
+                Event::End(tag) => self.end(tag),
+                Event::Code(code) => self.text.extend(["`", &code, "`"]),
+                Event::SoftBreak => self.text.push(' '),
+                Event::HardBreak => self.text.push('\n'),
+                Event::Rule => self.gap(),
+                Event::Text(text)
+                | Event::Html(text)
+                | Event::InlineHtml(text)
+                | Event::InlineMath(text)
+                | Event::DisplayMath(text)
+                | Event::FootnoteReference(text) => self.text.push_str(&text),
+                Event::TaskListMarker(_) => {}
             }
         }
-        self.paragraph(&mut waiting);
         self.out.trim_end().to_owned()
     }
 
-    fn code<'a>(&mut self, lines: &mut impl Iterator<Item = &'a str>) {
-        for line in lines.take_while(|line| !line.trim_start().starts_with("```")) {
-            self.line(format!("{CODE}{line}").trim_end());
+    #[expect(
+        clippy::wildcard_enum_match_arm,
+        reason = "the other marks leave no trace in a terminal"
+    )]
+    fn begin(&mut self, tag: Tag<'_>) {
+        match tag {
+            Tag::List(first) => {
+                self.flush();
+                self.lists.push(first);
+            }
+            Tag::Item => {
+                let mark = match self.lists.last_mut() {
+                    Some(Some(number)) => {
+                        *number += 1;
+                        format!("{}. ", *number - 1)
+                    }
+                    Some(None) | None => "- ".to_owned(),
+                };
+                self.marks.push(mark);
+                self.is_new_item = true;
+            }
+            Tag::CodeBlock(_) => self.flush(),
+            Tag::Link { dest_url, .. } => self.links.push((dest_url.into(), self.text.len())),
+            Tag::Emphasis => self.text.push('"'),
+            Tag::TableHead => self.names.clear(),
+            _ => {}
         }
     }
 
-    /// A row becomes an item: what it is about, and what is said of it below.
-    fn table(&mut self, head: &str, lines: &mut Peekable<Lines<'_>>) {
-        let names = cells(head);
-        let _rule = lines.next();
-        while let Some(row) = lines.next_if(|line| line.starts_with('|')) {
-            let cells = cells(row);
-            let mut cells = cells.iter().zip(&names);
-            if let Some((first, _)) = cells.next() {
-                self.wrapped(first, "- ", "  ");
+    #[expect(
+        clippy::wildcard_enum_match_arm,
+        reason = "the other marks leave no trace in a terminal"
+    )]
+    fn end(&mut self, tag: TagEnd) {
+        match tag {
+            TagEnd::Heading(level) => self.heading(level),
+            TagEnd::Paragraph => {
+                self.flush();
+                self.gap();
             }
-            for (cell, name) in cells.filter(|(cell, _)| !cell.is_empty()) {
-                let text = if name.is_empty() {
-                    cell.clone()
-                } else {
-                    format!("{name}: {cell}")
-                };
-                self.wrapped(&text, "    ", "    ");
+            TagEnd::List(_) => {
+                self.lists.pop();
+                if self.lists.is_empty() {
+                    self.gap();
+                }
             }
+            TagEnd::Item => {
+                self.flush();
+                self.marks.pop();
+            }
+            TagEnd::CodeBlock => self.code(),
+            TagEnd::Link => self.link(),
+            TagEnd::Emphasis => self.text.push('"'),
+            TagEnd::TableCell => self.cells.push(std::mem::take(&mut self.text)),
+            TagEnd::TableHead => self.names = std::mem::take(&mut self.cells),
+            TagEnd::TableRow => self.row(),
+            TagEnd::Table => self.gap(),
+            _ => {}
+        }
+    }
+
+    fn heading(&mut self, level: HeadingLevel) {
+        let text = std::mem::take(&mut self.text);
+        if level <= HeadingLevel::H2 {
+            self.line(&text.to_uppercase());
+        } else {
+            self.line(&text);
+            self.line(&"-".repeat(text.chars().count()));
         }
         self.gap();
     }
 
-    fn paragraph(&mut self, waiting: &mut Vec<&str>) {
-        let Some(first) = waiting.first() else {
+    /// What a terminal shows of where a link leads.
+    fn link(&mut self) {
+        let Some((target, begin)) = self.links.pop() else {
             return;
         };
-        let joined = |lines: &[&str]| {
-            let words: Vec<&str> = lines.iter().map(|line| line.trim()).collect();
-            words.join(" ")
-        };
-        match kind(first) {
-            Kind::Heading { text, depth } => {
-                let text = inline(text);
-                if depth < 3 {
-                    self.line(&text.to_uppercase());
-                } else {
-                    self.line(&text);
-                    self.line(&"-".repeat(text.chars().count()));
-                }
-                self.gap();
+        let page = target.split('#').next().unwrap_or_default();
+        let has_address = self
+            .text
+            .get(begin..)
+            .is_some_and(|name| name.contains("://"));
+        match page.strip_suffix(".md") {
+            Some(page) if !page.contains('/') => {
+                self.text.extend([" (chaperone help ", page, ")"]);
             }
-            Kind::Item { mark, depth } => {
-                let text = joined(waiting);
-                let text = text.strip_prefix(mark).unwrap_or(&text).trim();
-                let before = format!("{:depth$}{mark} ", "");
-                let after = " ".repeat(before.len());
-                self.wrapped(text, &before, &after);
+            _ if target.starts_with("https://") && !has_address => {
+                self.text.extend([" (", &target, ")"]);
             }
-            Kind::Text => {
-                let depth = first.len() - first.trim_start().len();
-                let indent = " ".repeat(depth);
-                self.wrapped(&joined(waiting), &indent, &indent);
+            _ => {}
+        }
+    }
+
+    fn code(&mut self) {
+        let code = std::mem::take(&mut self.text);
+        let indent = self.indent();
+        for line in code.lines() {
+            self.line(format!("{indent}{CODE}{line}").trim_end());
+        }
+        self.gap();
+    }
+
+    /// A row becomes an item: what it is about, and what is said of it below.
+    fn row(&mut self) {
+        let cells = std::mem::take(&mut self.cells);
+        let names = std::mem::take(&mut self.names);
+        for (index, (cell, name)) in cells.iter().zip(&names).enumerate() {
+            if index == 0 {
+                self.wrapped(cell, "- ", "  ");
+            } else if name.is_empty() && !cell.is_empty() {
+                self.wrapped(cell, "    ", "    ");
+            } else if !cell.is_empty() {
+                self.wrapped(&format!("{name}: {cell}"), "    ", "    ");
             }
         }
-        waiting.clear();
+        self.names = names;
+    }
+
+    /// Writes the words of a block, if there are any.
+    fn flush(&mut self) {
+        if self.text.is_empty() {
+            return;
+        }
+        let text = std::mem::take(&mut self.text);
+        let after = self.indent();
+        let before = match self.marks.split_last() {
+            Some((mark, outer)) if self.is_new_item => {
+                let outer: usize = outer.iter().map(String::len).sum();
+                format!("{}{mark}", " ".repeat(outer))
+            }
+            _ => after.clone(),
+        };
+        self.is_new_item = false;
+        self.wrapped(&text, &before, &after);
+    }
+
+    fn indent(&self) -> String {
+        " ".repeat(self.marks.iter().map(String::len).sum())
     }
 
     fn wrapped(&mut self, text: &str, before: &str, after: &str) {
-        let width = self.width - after.len();
-        let text = wrapped(&inline(text), width, "");
+        let text = wrapped(text, self.width - after.len(), "");
         for (index, line) in text.lines().enumerate() {
             let indent = if index == 0 { before } else { after };
             self.line(&format!("{indent}{line}"));
@@ -143,75 +219,6 @@ impl Plain {
     }
 }
 
-fn kind(line: &str) -> Kind<'_> {
-    let text = line.trim_start();
-    if text.starts_with('#') {
-        let heading = text.trim_start_matches('#');
-        let depth = text.len() - heading.len();
-        let text = heading.trim();
-        return Kind::Heading { text, depth };
-    }
-    let mark = text.split(' ').next().unwrap_or_default();
-    let number = mark.strip_suffix('.');
-    let counts = number
-        .is_some_and(|number| !number.is_empty() && number.bytes().all(|b| b.is_ascii_digit()));
-    if mark == "-" || counts {
-        let depth = line.len() - text.len();
-        return Kind::Item { mark, depth };
-    }
-    Kind::Text
-}
-
-fn cells(row: &str) -> Vec<String> {
-    let row = row.trim().trim_matches('|').replace("\\|", "\u{0}");
-    let cells = row.split('|').map(|cell| cell.trim().replace('\u{0}', "|"));
-    cells.collect()
-}
-
-/// Without the marks for bold text, with quotes for those of emphasis; a link becomes its text, and one to
-/// another page says how to read it.
-fn inline(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    let mut rest = text;
-    while let Some((before, link)) = rest.split_once('[') {
-        out.push_str(before);
-        match link
-            .split_once("](")
-            .and_then(|(name, rest)| Some((name, rest.split_once(')')?)))
-        {
-            Some((name, (target, after))) if !name.contains('[') => {
-                out.push_str(name);
-                out.push_str(&said(name, target));
-                rest = after;
-            }
-            _ => {
-                out.push('[');
-                rest = link;
-            }
-        }
-    }
-    out.push_str(rest);
-    let parts = out.split('`').enumerate().map(|(index, part)| {
-        let is_code = index % 2 == 1;
-        if is_code {
-            part.to_owned()
-        } else {
-            part.replace("**", "").replace('*', "\"")
-        }
-    });
-    parts.collect::<Vec<_>>().join("`")
-}
-
-/// What a terminal shows of where a link leads.
-fn said(name: &str, target: &str) -> String {
-    let page = target.split('#').next().unwrap_or_default();
-    match page.strip_suffix(".md") {
-        Some(page) if !page.contains('/') => format!(" (chaperone help {page})"),
-        _ if target.starts_with("https://") && !name.contains("://") => format!(" ({target})"),
-        _ => String::new(),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -225,7 +232,7 @@ mod tests {
     fn paragraphs_are_filled_and_headings_stand_alone() {
         check(
             "# One\n\nA first\nline, and **another** one.\n### Two\ntext",
-            "ONE\n\nA first line, and\nanother one.\nTwo\n---\n\ntext",
+            "ONE\n\nA first line, and\nanother one.\n\nTwo\n---\n\ntext",
         );
     }
 
@@ -249,7 +256,7 @@ mod tests {
     #[test]
     fn a_row_is_an_item() {
         check(
-            "| what | who |\n| --- | --- |\n| a `x\\|y` | me |\n| b |  |\nend",
+            "| what | who |\n| --- | --- |\n| a `x\\|y` | me |\n| b |  |\n\nend",
             "- a `x|y`\n    who: me\n- b\n\nend",
         );
     }
