@@ -7,6 +7,7 @@ use tokio::time::Instant;
 
 use super::fault::UpstreamError;
 use super::question::Questions;
+use crate::login::NoGrant;
 
 /// An instant after which nobody waits any more.
 #[derive(Debug, Clone, Copy)]
@@ -35,7 +36,21 @@ impl Deadline {
         }
     }
 
-    /// The same, but for the time in which somebody is being asked on the server's behalf: it begins
+    /// A token, for which the server is not blamed if the provider does not give one in time.
+    pub(super) async fn bound_token<T>(
+        self,
+        work: impl Future<Output = Result<T, UpstreamError>>,
+    ) -> Result<T, UpstreamError> {
+        match tokio::time::timeout_at(self.at, work).await {
+            Ok(outcome) => outcome,
+            Err(_elapsed) => {
+                let why = format!("no answer within {:?}", self.limit);
+                Err(NoGrant::Unreachable(why.into()).into())
+            }
+        }
+    }
+
+    /// The same as [`Self::bound`], but for the time in which somebody is being asked on the server's behalf: it begins
     /// anew when they have answered.
     pub(super) async fn bound_but_for<T>(
         self,

@@ -43,7 +43,7 @@ impl Inner {
     /// Reads a whole list, within `list_timeout`.
     pub(super) async fn list(self: &Arc<Self>, what: Listing) -> Result<Vec<Raw>, UpstreamError> {
         let deadline = Deadline::after(self.config.list_timeout);
-        let who = deadline.bound(self.standing(None)).await?;
+        let who = deadline.bound_token(self.standing(None)).await?;
         let link = self.link(who.as_ref(), deadline).await?;
         if !link.offers(what) {
             return Ok(Vec::new());

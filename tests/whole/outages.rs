@@ -83,6 +83,10 @@ async fn what_does_not_answer_in_time_leaves_the_person_known() {
     company.provider.control("hold", hold).await;
     let status = person(&company, "status").await;
     assert!(status.contains("alice@example.test"), "{status}");
+    assert!(
+        status.contains("the identity provider cannot be reached"),
+        "{status}"
+    );
     company.provider.control("release", json!({})).await;
 }
 
