@@ -190,7 +190,7 @@ impl Fields {
         self.who()?;
         self.0.delete(WHO)?;
         self.0.write(SEAL, seal.bytes())?;
-        self.rotate(who.generation, token)?;
+        self.replace(who.generation, token)?;
         let document = WhoDocument {
             version: VERSION,
             issuer: who.identity.issuer.clone(),
@@ -215,6 +215,10 @@ impl Fields {
     /// Replaces the refresh token, reads it back and compares.
     pub(super) fn rotate(&self, of: Generation, token: &RefreshToken) -> Result<(), KeychainError> {
         self.who()?;
+        self.replace(of, token)
+    }
+
+    fn replace(&self, of: Generation, token: &RefreshToken) -> Result<(), KeychainError> {
         let before = self.0.read(REFRESH)?;
         let before = before.as_deref().and_then(|field| Stored::parse(field));
         let used = before.as_ref().and_then(|stored| stored.place.set());
