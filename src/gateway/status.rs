@@ -1,5 +1,6 @@
 //! How everything stands, for people and scripts: the person, the policy, the servers, the record.
 
+mod person;
 mod text;
 
 use std::time::Duration;
@@ -9,19 +10,18 @@ use tokio::time::{Instant, timeout_at};
 
 use crate::audit::State;
 use crate::audit::key::KeyPlace;
-use crate::clock::Timestamp;
 use crate::config::{Durability, ServerAuth};
-use crate::login::{Keeping, SignedIn};
 use crate::name::ServerName;
 use crate::policy::{Decision, Target};
 use crate::sync::{Lag, Sight};
 use crate::upstream::Health;
-use crate::wording::chain;
 
 use super::fault::Fault;
 use super::lane::Stage;
 use super::lists::Viewer;
 use super::{Gateway, Server, pins};
+
+pub use person::{Person, TokenReport};
 
 const NOBODY: &str =
     "Nobody is signed in. Run `chaperone login`, or have the assistant call chaperone__sign_in.";
@@ -48,38 +48,6 @@ pub struct Report {
     pub servers: Vec<ServerReport>,
     /// The record.
     pub audit: AuditReport,
-}
-
-/// Who is signed in.
-#[derive(Debug, Serialize)]
-pub struct Person {
-    /// The e-mail address, else the subject.
-    pub user: Box<str>,
-    /// The `sub` claim.
-    pub subject: Box<str>,
-    /// The provider.
-    pub issuer: Box<str>,
-    /// The roles that were verified last.
-    pub roles: Vec<Box<str>>,
-    /// Until when they count without asking the provider again.
-    pub verified_until: Timestamp,
-    /// The tokens that are held, by audience.
-    pub tokens: Vec<TokenReport>,
-    /// `keychain`, `unsaved` or `memory`.
-    pub kept_in: &'static str,
-    /// What is wrong with the keychain, and what to do.
-    pub keychain_problem: Option<Box<str>>,
-}
-
-/// An access token, without the token.
-#[derive(Debug, Serialize)]
-pub struct TokenReport {
-    /// Whom it is for.
-    pub audience: Box<str>,
-    /// What it allows.
-    pub scopes: Vec<Box<str>>,
-    /// When it ends.
-    pub expires: Timestamp,
 }
 
 /// The policy document.
@@ -369,39 +337,6 @@ impl ToolReport {
             },
             rule: refusal.map(|refusal| refusal.rule.as_str()),
             reason: refusal.map(|refusal| refusal.message.clone()),
-        }
-    }
-}
-
-impl Person {
-    fn of(signed_in: SignedIn, keeping: Option<Keeping>) -> Self {
-        let SignedIn {
-            who,
-            roles,
-            verified_until,
-            tokens,
-        } = signed_in;
-        let (kept_in, trouble) = match keeping {
-            Some(Keeping::Memory(reason)) => ("memory", Some(reason)),
-            Some(Keeping::Unsaved(reason)) => ("unsaved", Some(reason)),
-            Some(Keeping::Keychain) | None => ("keychain", None),
-        };
-        let token =
-            |(audience, (scopes, expires)): (_, (crate::principal::Scopes, _))| TokenReport {
-                audience,
-                scopes: scopes.iter().map(Into::into).collect(),
-                expires,
-            };
-        Self {
-            user: who.identity.display().into(),
-            subject: who.identity.subject.clone(),
-            issuer: who.identity.issuer.clone(),
-            roles: roles.iter().map(Into::into).collect(),
-            verified_until,
-            tokens: tokens.into_iter().map(token).collect(),
-            kept_in,
-            keychain_problem: trouble
-                .map(|reason| format!("{}. {}", chain(reason.as_ref()), reason.next_step()).into()),
         }
     }
 }
