@@ -27,8 +27,8 @@ fn alone(world: &World, program: impl AsRef<std::ffi::OsStr>) -> Command {
     command
 }
 
-async fn told(mut command: Command) -> String {
-    let output = finish(&mut command).await;
+async fn told(command: &mut Command) -> String {
+    let output = finish(command).await;
     assert_eq!(output.status.code(), Some(0), "{output:?}");
     // Some tell what they have found on standard error.
     String::from_utf8([output.stdout, output.stderr].concat()).expect("text")
@@ -45,12 +45,7 @@ fn line<'a>(list: &'a str, server: &str) -> &'a str {
 
 async fn setup(world: &World, arguments: &[&str], place: &Path) {
     let mut command = world.chaperone(&[&["setup"], arguments].concat());
-    told_by(command.current_dir(place)).await;
-}
-
-async fn told_by(command: &mut Command) {
-    let output = finish(command).await;
-    assert_eq!(output.status.code(), Some(0), "{output:?}");
+    told(command.current_dir(place)).await;
 }
 
 fn write(path: &Path, text: &str) {
@@ -91,7 +86,7 @@ async fn claude_code_connects_through_its_entry() {
         json!({"mcpServers": {"other": {"type": "stdio", "command": "/nowhere", "args": []}}});
     write(&file, &others.to_string());
     setup(world, &["claude-code"], world.home()).await;
-    let list = told(claude(world, &["mcp", "list"])).await;
+    let list = told(&mut claude(world, &["mcp", "list"])).await;
     let found = line(&list, "chaperone");
     assert!(found.contains(PROGRAM), "{list}");
     assert!(found.contains("Connected"), "{list}");
@@ -109,8 +104,7 @@ async fn claude_code_connects_through_its_entry() {
     fs::create_dir(&project).expect("a directory");
     setup(world, &["claude-code", "--scope", "project"], &project).await;
     let mut command = claude(world, &["mcp", "list"]);
-    command.current_dir(&project);
-    let list = told(command).await;
+    let list = told(command.current_dir(&project)).await;
     assert!(
         line(&list, "chaperone").contains("Pending approval"),
         "{list}"
@@ -129,7 +123,7 @@ async fn gemini_cli_connects_through_its_entry() {
         &trusted.to_string(),
     );
     setup(world, &["gemini-cli"], world.home()).await;
-    let list = told(gemini(world, &["mcp", "list"])).await;
+    let list = told(&mut gemini(world, &["mcp", "list"])).await;
     let found = line(&list, "chaperone");
     assert!(found.contains(PROGRAM), "{list}");
     assert!(found.contains("- Connected"), "{list}");
