@@ -48,6 +48,7 @@ mod slot;
 pub mod spool;
 pub mod stats;
 mod store;
+mod tail;
 pub mod tree;
 pub mod verify;
 pub mod witness;
@@ -66,6 +67,15 @@ use writer::Writer;
 
 /// What an outcome says when nobody is left who could know.
 const GIVEN_UP: &str = "the call was given up before its answer was recorded";
+
+/// Has the newest records of this account's log in its database, for somebody who is about to read that.
+/// Where that is not possible, it is read as far as it goes.
+pub fn settle(paths: &Paths) {
+    if let Err(error) = store::settle(&paths.audit_db()) {
+        let error: &dyn std::error::Error = &error;
+        tracing::debug!(error, "the newest records wait beside the audit log");
+    }
+}
 
 /// What the log needs to know once.
 pub struct AuditSettings {

@@ -223,6 +223,13 @@ pub fn pruned(device: &Device, end: u64, count: usize) -> Draft {
     fields.draft(device)
 }
 
+/// Bytes in the tail that were no record: a write that was interrupted, before anything left.
+#[must_use]
+pub fn torn(device: &Device, bytes: usize) -> Draft {
+    let reason = format!("{bytes} bytes behind the last record were no record");
+    note("torn", device, &reason)
+}
+
 /// The log's key changes with this record, as the statement says that both keys signed.
 #[must_use]
 pub fn rotated(device: &Device, statement: &str) -> Draft {

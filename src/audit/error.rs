@@ -108,6 +108,9 @@ pub enum Damage {
     /// Numbers of records do not follow each other.
     #[error("record {0} is missing")]
     Gap(u64),
+    /// The database and the tail beside it hold two records of one number.
+    #[error("record {0} is there twice, and they differ")]
+    Fork(u64),
 }
 
 impl StoreError {
@@ -140,6 +143,30 @@ impl StoreError {
         match self.next_step() {
             Some(next) => format!("{why}. {next}"),
             None => why,
+        }
+    }
+
+    /// Sorts what the system says of the tail of the log at `path`.
+    pub(super) fn of_tail(path: &Path, cause: io::Error) -> Self {
+        let kind = cause.kind();
+        if kind == io::ErrorKind::TimedOut {
+            return Self::Locked {
+                seconds: super::store::BUSY.as_secs(),
+            };
+        }
+        if matches!(
+            kind,
+            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded
+        ) {
+            let full = rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_FULL);
+            return Self::Full(rusqlite::Error::SqliteFailure(
+                full,
+                Some(cause.to_string()),
+            ));
+        }
+        Self::Place {
+            path: super::tail::beside(path),
+            cause,
         }
     }
 

@@ -69,8 +69,8 @@ pub enum Ask {
 pub enum Turn {
     /// Answers a question.
     Ask(Ask),
-    /// Commits.
-    Jobs(Vec<Job>),
+    /// Takes jobs and commits them.
+    Jobs,
     /// Looks after the log.
     Upkeep,
     /// Ends.
@@ -179,14 +179,14 @@ impl Queue {
                 return Turn::Close;
             }
         } else if self.closing {
-            return Turn::Jobs(self.take());
+            return Turn::Jobs;
         } else if self.summoned {
             let until = *self.gathering_until.get_or_insert(now + self.gather);
             if self.jobs.len() < self.expected && now < until {
                 return Turn::Wait(Some(until));
             }
             self.gathering_until = None;
-            return Turn::Jobs(self.take());
+            return Turn::Jobs;
         }
         if self.upkeep_at.is_some_and(|at| now >= at) {
             self.upkeep_at = None;

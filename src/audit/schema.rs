@@ -5,7 +5,7 @@ use crate::format::Newer;
 /// Grows when a table changes. An older program refuses a newer file, also one that was brought forward
 /// while it had it open: it looks in every transaction. Whatever brings a log forward does so in one
 /// transaction that also appends a record, by which those notice it who do not look at the number.
-pub const VERSION: i64 = 2;
+pub const VERSION: i64 = 3;
 
 /// Tells this file from other programs' databases (`PRAGMA application_id`): "chap".
 pub const APPLICATION_ID: i64 = 0x6368_6170;
@@ -29,7 +29,7 @@ pub fn create() -> String {
 }
 
 /// What each version added to the one before; a log is brought forward by those that it lacks.
-pub const VERSIONS: [&str; 2] = [FIRST, SECOND];
+pub const VERSIONS: [&str; 3] = [FIRST, SECOND, THIRD];
 
 /// `record` is the log itself and only ever grows: each body is stored as the
 /// bytes that were hashed, each leaf is SHA-256(0x00 ‖ body) (RFC 9162 §2.1.1); `seq` starts at 0
@@ -99,3 +99,6 @@ CREATE TABLE rotated (
   statement TEXT NOT NULL        -- signed by the old key and the new one
 ) STRICT;
 ";
+
+/// The newest records may wait in the tail beside the file, of which older programs know nothing.
+const THIRD: &str = "";

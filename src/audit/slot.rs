@@ -20,9 +20,9 @@ use crate::principal::{Generation, Identity};
 const RETRY: Duration = Duration::from_secs(1);
 /// How often the keychain's mark is renewed, and dead processes are looked for.
 const MINUTE: Duration = Duration::from_secs(60);
-/// Commits after which the write-ahead log, some ten megabytes then, is carried over.
+/// Transactions after which the write-ahead log, some ten megabytes then, is carried over.
 const CARRY_EVERY: usize = 1024;
-/// As many commits of records write what one step of pruning or reclaiming does.
+/// As many transactions of records write what one step of pruning or reclaiming does.
 const STEP: usize = 32;
 
 /// What is said of an intent of this process that nobody holds.
@@ -40,7 +40,7 @@ pub struct Slot {
     swept: Option<Instant>,
     /// When the keychain's mark was renewed, and for how many records.
     marked: Option<(Instant, u64)>,
-    /// Commits since the write-ahead log was last carried over.
+    /// Transactions since the write-ahead log was last carried over.
     commits: usize,
     laden: bool,
     reserve: Reserve,
@@ -171,7 +171,7 @@ impl Slot {
                 self.answer(jobs, &works, done);
                 Committed::Done
             }
-            Err(StoreError::Locked { .. }) if patience == Patience::None => {
+            Err(StoreError::Locked { .. }) if patience != Patience::Full => {
                 for (job, work) in jobs.iter_mut().zip(works) {
                     job.work = work;
                 }
@@ -188,9 +188,11 @@ impl Slot {
         }
     }
 
-    /// Counts a commit by what it wrote.
+    /// Counts what a commit wrote into the database.
     fn count(&mut self, done: &[Done]) {
         let before = self.commits;
+        let store = self.store.as_mut();
+        let transactions = store.map_or(0, Store::take_transactions);
         let wrote = done.iter().map(|done| match done {
             // The file shrinks as soon as that is carried over.
             Done::Reclaimed(0) => CARRY_EVERY,
@@ -204,7 +206,7 @@ impl Slot {
             | Done::Ended(_)
             | Done::Signed(_) => 0,
         });
-        self.commits += wrote.sum::<usize>().max(1);
+        self.commits += wrote.sum::<usize>().max(transactions);
         self.laden = before < CARRY_EVERY && self.commits >= CARRY_EVERY;
     }
 

@@ -3,7 +3,9 @@
 //! A transaction begins immediately, so that all processes of the account take turns; it catches up
 //! with what the others appended, applies the rules that only hold inside it (the session is the
 //! current one, the rate is not used up), appends, and commits. A refused intent writes nothing and
-//! costs the others in the same transaction nothing.
+//! costs the others in the same transaction nothing. In durability `process` records of calls are
+//! appended to the [`tail`](super::tail) instead where that comes to the same, and carried over by the
+//! next transaction.
 //!
 //! Nothing here waits for a person, a network or a keychain. It is called by the writer, and in
 //! durability `process` also from the caller's own thread, because a commit that does not wait for
@@ -18,6 +20,7 @@ use rusqlite::Connection;
 use super::entry::{Device, Draft};
 use super::error::StoreError;
 use super::key::Keys;
+use super::tail::Tail;
 use super::tree::{Frontier, Head};
 use crate::clock::{Clock, Timestamp, Uptime};
 use crate::config::Durability;
@@ -25,16 +28,18 @@ use crate::policy::RateLimit;
 use crate::principal::{Generation, Identity};
 
 mod admission;
-mod alone;
+mod carry;
 mod cosigned;
 mod custodian;
 mod opening;
 mod prune;
+mod quick;
 mod rotate;
 mod sweep;
 mod transaction;
 mod upgrade;
 
+pub use carry::settle;
 pub use cosigned::Cosigned;
 pub use custodian::Custodian;
 pub use opening::{OPEN_FLAGS, Opening};
@@ -48,6 +53,8 @@ const SIGN_EVERY: u64 = 256;
 /// The open log.
 pub struct Store {
     conn: Connection,
+    /// What is not yet in the file.
+    tail: Tail,
     /// The file as it was opened.
     path: PathBuf,
     file: FileId,
@@ -62,9 +69,12 @@ pub struct Store {
     frontier: Frontier,
     /// How many records the newest signed head covers, as far as this process knows.
     signed: u64,
+    /// The open session as of the last transaction of this process.
+    session: Option<Generation>,
     /// Both clocks in the last transaction, to notice when the calendar is set.
     clocks: Option<(Timestamp, Uptime)>,
     patience: Duration,
+    transactions: usize,
     /// Whether no call may begin, because what room there is has another use.
     short: bool,
 }
@@ -164,6 +174,8 @@ impl Done {
 /// How a transaction waits for its turn.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Patience {
+    /// Not even for a transaction of its own.
+    Quick,
     /// Not at all.
     None,
     /// As long as [`BUSY`].
@@ -177,12 +189,20 @@ impl Store {
     /// When the transaction failed; then nothing of it was done.
     pub fn commit(&mut self, works: &[Work], patience: Patience) -> Result<Vec<Done>, StoreError> {
         self.wait_for_turn(patience)?;
-        if let Some(done) = self.commit_alone(works)? {
-            return Ok(vec![done]);
+        if let Some(done) = self.commit_quickly(works) {
+            return Ok(done);
+        }
+        if patience == Patience::Quick {
+            return Err(StoreError::Locked { seconds: 0 });
         }
         self.in_transaction(|transaction| {
             works.iter().map(|work| transaction.perform(work)).collect()
         })
+    }
+
+    /// How many transactions there were since this was last asked, by what they wrote.
+    pub fn take_transactions(&mut self) -> usize {
+        std::mem::take(&mut self.transactions)
     }
 
     /// Admits no calls, or admits them again.
@@ -228,6 +248,20 @@ impl Store {
         }
     }
 
+    /// Whether the tail is still the one that was opened. What was in it has been carried over if the
+    /// head is signed.
+    ///
+    /// # Errors
+    /// When it was removed or replaced.
+    pub fn check_tail(&self) -> Result<(), StoreError> {
+        if self.tail.is_in_place() {
+            return Ok(());
+        }
+        Err(StoreError::Gone {
+            path: self.tail.path().into(),
+        })
+    }
+
     /// The session in the log: whose it is, and whether it is still open.
     ///
     /// # Errors
@@ -239,7 +273,7 @@ impl Store {
 
     fn wait_for_turn(&mut self, patience: Patience) -> Result<(), StoreError> {
         let wanted = match patience {
-            Patience::None => Duration::ZERO,
+            Patience::Quick | Patience::None => Duration::ZERO,
             Patience::Full => BUSY,
         };
         if wanted != self.patience {

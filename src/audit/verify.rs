@@ -21,7 +21,7 @@ mod pass;
 pub(in crate::audit) mod report;
 pub(in crate::audit) mod witnesses;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -35,6 +35,7 @@ pub(super) use self::witnesses::column;
 use super::checkpoint::{self, Checkpoint, NoteError, VerifierKey, WitnessKey};
 use super::reader::{self, ReadError, Reader};
 use super::rotation::Signers;
+use super::tail;
 use super::tree::{Frontier, Hash, Head};
 
 /// What to verify, and what is known about it from elsewhere.
@@ -177,7 +178,7 @@ fn judge(
 ) -> Result<Report, VerifyError> {
     let mut report = Report::default();
     match examine(reader, request, &mut report, watch) {
-        Ok(()) => {}
+        Ok(()) => report.wait(waiting(&request.database, &report)),
         Err(Stop::Fault(fault)) => report.fault(fault),
         Err(Stop::Sqlite(error)) if reader::is_damage(&error) => {
             report.fault(Fault::at(
@@ -188,6 +189,14 @@ fn judge(
         Err(Stop::Sqlite(error)) => return Err(VerifyError::Sqlite(error)),
     }
     Ok(report)
+}
+
+/// How many records are in the tail and not in the file.
+fn waiting(database: &Path, report: &Report) -> u64 {
+    let log_id = report.log_id.as_deref().unwrap_or_default();
+    let found = tail::read(database, log_id).unwrap_or_default();
+    let last = found.frames.last().map_or(0, |frame| frame.seq + 1);
+    last.saturating_sub(report.records)
 }
 
 /// Why an examination ends early.

@@ -3,8 +3,8 @@
 //! In durability `strict` a thread of its own commits, because a commit waits for the disk; what
 //! arrives meanwhile goes into the next one. In durability `process` a commit is over sooner than
 //! another thread wakes up, so whoever comes first commits for all, on the spot; the thread is
-//! called when somebody else holds the log, and when there are many calls to be dealt with. It also
-//! does what nobody should wait for: opening, signing what was left unsigned for a second, looking
+//! called when somebody else holds the log, and for whole transactions when there are many calls to
+//! be dealt with. It also does what nobody should wait for: opening, signing what was left unsigned for a second, looking
 //! after dead processes, and sending off chores. With nothing to do it sleeps without waking.
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -25,7 +25,7 @@ use crate::config::Durability;
 const UNSIGNED: Duration = Duration::from_secs(1);
 /// The part of a commit's time that is spent waiting for more to come along.
 const GATHER_DIVISOR: u32 = 8;
-/// With more calls than these under way the thread commits, while others are dealt with.
+/// With more calls than these under way the thread does the transactions, while others are dealt with.
 const CROWD: usize = 8;
 /// The longest such wait.
 const GATHER_LIMIT: Duration = Duration::from_millis(1);
@@ -101,7 +101,7 @@ impl Writer {
         // Whoever is dropped here leaves his job to the thread.
         let abandoned = SummonOnDrop(self);
         let calls = self.calls.load(Ordering::Relaxed);
-        if self.settings.durability == Durability::Process && calls <= CROWD {
+        if self.settings.durability == Durability::Process {
             if calls > 1 {
                 tokio::task::yield_now().await;
             }
@@ -109,7 +109,12 @@ impl Writer {
                 std::mem::forget(abandoned);
                 return answer;
             }
-            self.commit_here();
+            let patience = if calls <= CROWD {
+                Patience::None
+            } else {
+                Patience::Quick
+            };
+            self.commit_here(patience);
         } else {
             self.summon();
         }
@@ -150,7 +155,7 @@ impl Writer {
     }
 
     /// Commits what waits on the caller's thread, unless somebody else has the log.
-    fn commit_here(&self) {
+    fn commit_here(&self, patience: Patience) {
         let mut slot = match self.slot.try_lock() {
             Ok(slot) if slot.is_open() => slot,
             Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
@@ -161,7 +166,7 @@ impl Writer {
             if jobs.is_empty() {
                 break;
             }
-            let committed = slot.commit(&self.settings, jobs, Patience::None, Vec::new);
+            let committed = slot.commit(&self.settings, jobs, patience, Vec::new);
             if let Committed::Busy(jobs) = committed {
                 lock(&self.queue).put_back(jobs);
                 return self.summon();
@@ -198,7 +203,7 @@ impl Writer {
         loop {
             match self.next_turn() {
                 Turn::Ask(ask) => self.answer(ask),
-                Turn::Jobs(jobs) => self.commit(jobs),
+                Turn::Jobs => self.commit(),
                 Turn::Upkeep => self.upkeep(),
                 Turn::Close => break,
                 Turn::Wait(_) => {}
@@ -223,7 +228,7 @@ impl Writer {
                     let woken = self.wake.wait_timeout(queue, left);
                     woken.unwrap_or_else(PoisonError::into_inner).0
                 }
-                turn @ (Turn::Ask(_) | Turn::Jobs(_) | Turn::Upkeep | Turn::Close) => return turn,
+                turn @ (Turn::Ask(_) | Turn::Jobs | Turn::Upkeep | Turn::Close) => return turn,
             };
         }
     }
@@ -233,16 +238,19 @@ impl Writer {
     /// After a commit its callers come back at once, most of them; beginning the next one without
     /// them would leave them waiting for a whole commit, and two half-filled groups would take
     /// turns. A short wait, in proportion to what a commit costs here, brings them together.
-    fn commit(&self, jobs: Vec<Job>) {
-        let count = jobs.len();
+    ///
+    /// Jobs are taken by whoever has the log, so that they keep their order whoever commits them.
+    fn commit(&self) {
         let started = Instant::now();
-        let laden = {
+        let (count, laden) = {
             let mut slot = lock(&self.slot);
+            let jobs = lock(&self.queue).take();
+            let count = jobs.len();
             // With all patience nothing comes back.
             let _done = slot.commit(&self.settings, jobs, Patience::Full, || {
                 lock(&self.queue).take()
             });
-            slot.is_laden()
+            (count, slot.is_laden())
         };
         let gather = match self.settings.durability {
             Durability::Strict => (started.elapsed() / GATHER_DIVISOR).min(GATHER_LIMIT),

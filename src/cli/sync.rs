@@ -10,6 +10,7 @@ use clap::{Args, Subcommand};
 use super::console::Console;
 use super::failure::{Failure, exit};
 use crate::app::App;
+use crate::audit;
 use crate::codes::Code;
 use crate::config::{ClientCertificate, Receiver, SinkAuth, SinkConfig, SinkWay};
 use crate::login::keychain::SecretStore as _;
@@ -75,6 +76,7 @@ pub async fn run(args: &SyncArgs, app: &App, console: &mut Console) -> Result<u8
                     configuration";
         return Err(Failure::new(Code::Usage, text));
     }
+    audit::settle(&app.paths);
     let mut code = exit::DONE;
     if args.now {
         for sink in app.sync.sinks() {

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use super::repair::Repair;
 use super::{Check, State, disk, leftovers, silence, within};
 use crate::app::App;
+use crate::audit;
 use crate::audit::glance::{Glance, glance};
 use crate::audit::mark;
 use crate::audit::verify::{Verdict, VerifyRequest, verify};
@@ -61,6 +62,9 @@ async fn log(app: &App, deep: bool) -> Check {
     if !path.exists() {
         return Check::ok(ID, "there is no log yet");
     }
+    let paths = app.paths.clone();
+    // What takes too long is looked at as far as it goes.
+    let _settled = within(app.tasks.blocking(move || audit::settle(&paths))).await;
     let secrets = std::sync::Arc::clone(&app.keychain);
     let mark = within(app.tasks.blocking(move || mark::read(&*secrets))).await;
     let mark = mark.and_then(Result::ok).flatten();
@@ -101,11 +105,7 @@ fn taken_over(id: &str, why: &dyn Error, app: &App) -> Check {
     Check::failed(id, Code::VersionNewer, &chain(why), &fix)
 }
 
-async fn whole(
-    app: &App,
-    database: PathBuf,
-    mark: Option<crate::audit::checkpoint::Checkpoint>,
-) -> Check {
+async fn whole(app: &App, database: PathBuf, mark: Option<audit::checkpoint::Checkpoint>) -> Check {
     const ID: &str = "log.intact";
     let request = VerifyRequest {
         database,

@@ -9,8 +9,9 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Output, Stdio};
 
-use chaperone::audit::schema;
 use chaperone::audit::tree::leaf_hash;
+use chaperone::audit::{self, schema};
+use chaperone::paths::Paths;
 use rusqlite::{Connection, params};
 use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
@@ -34,8 +35,17 @@ fn number(log: &Connection, sql: &str) -> i64 {
     log.query_row(sql, [], |row| row.get(0)).expect("a number")
 }
 
-/// Brings the log forward as the next version does: tables, the number, and a record, in one transaction.
+/// Brings the log forward as the next version does: tables, the number, and a record, in one transaction,
+/// with the turn at the tail, which is carried over and begins anew.
 fn take_over(world: &World) {
+    let data = world.data_dir();
+    let paths = Paths::find(Some(data.join("c.toml")), Some(data.clone())).expect("the paths");
+    audit::settle(&paths);
+    let tail = fs::File::options()
+        .write(true)
+        .open(data.join("audit.db-tail"));
+    let tail = tail.expect("the tail");
+    tail.lock().expect("a turn at the tail");
     let log = log(world);
     let next = schema::VERSION + 1;
     log.execute_batch("BEGIN IMMEDIATE; CREATE TABLE later (what TEXT) STRICT")
@@ -53,6 +63,7 @@ fn take_over(world: &World) {
     appended.expect("a record");
     log.execute_batch(&format!("PRAGMA user_version = {next}; COMMIT"))
         .expect("a log that was brought forward");
+    tail.set_len(0).expect("a tail that begins anew");
 }
 
 /// Makes a log one of the first format.

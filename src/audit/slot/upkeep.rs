@@ -39,6 +39,7 @@ impl Slot {
         if store.is_unsigned() {
             store.commit(&[Work::Sign], Patience::None)?;
         }
+        store.check_tail()?;
         if self.swept.is_none_or(|at| at.elapsed() >= MINUTE) {
             store.sweep(&settings.paths, &self.held, STRAY, Patience::None)?;
             self.swept = Some(Instant::now());

@@ -74,7 +74,7 @@ impl Transaction<'_> {
     }
 
     /// The newest session and whether it is open.
-    fn generation(&self) -> Result<Option<(Generation, bool)>, Failure> {
+    pub(super) fn generation(&self) -> Result<Option<(Generation, bool)>, Failure> {
         let found = self
             .conn
             .prepare_cached("SELECT generation, active FROM session WHERE one = 1")?

@@ -12,7 +12,7 @@ use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags, OptionalExtension as _, params};
 
 use super::custodian::{Answer, Custodian};
-use super::transaction::{Failure, stored_head};
+use super::transaction::stored_head;
 use super::{BUSY, FileId, Store};
 use crate::audit::entry::{self, Device};
 use crate::audit::error::{Damage, StoreError};
@@ -20,6 +20,7 @@ use crate::audit::key::{KeyError, KeyPlace};
 use crate::audit::mark;
 use crate::audit::process::take_within;
 use crate::audit::schema;
+use crate::audit::tail::{self, Tail};
 use crate::audit::tree::Frontier;
 use crate::clock::Clock;
 use crate::config::Durability;
@@ -70,16 +71,12 @@ impl Opening<'_> {
         }
         let log = read_log(&conn, &path)?;
         let keys = custodian.load(self, &log)?;
-        let (frontier, signed) = stored_head(&conn).map_err(|failure| match failure {
-            Failure::Sqlite(error) => StoreError::from_sqlite(&path, error),
-            Failure::Corrupt(cause) => damaged(&path, cause),
-            Failure::Cut { known, found } => StoreError::Cut { known, found },
-            Failure::Rekeyed => StoreError::Rekeyed,
-            Failure::Newer(cause) => newer(&path, cause),
-        })?;
+        let (frontier, signed) = stored_head(&conn).map_err(|failure| failure.at(&path))?;
         let meta = fs::symlink_metadata(&path).map_err(|cause| at(&path, cause))?;
+        let tail = Tail::open(&path, &log.id).map_err(|cause| at(&tail::beside(&path), cause))?;
         let mut store = Store {
             conn,
+            tail,
             file: FileId::of(&meta),
             path,
             log_id: log.id,
@@ -91,8 +88,10 @@ impl Opening<'_> {
             process: self.process.into(),
             frontier,
             signed,
+            session: None,
             clocks: None,
             patience: BUSY,
+            transactions: 0,
             short: false,
         };
         store.upgrade()?;
@@ -104,7 +103,7 @@ impl Opening<'_> {
         let dir = &self.paths.data_dir;
         paths::private_dir(dir).map_err(|cause| at(dir, cause))?;
         let given = self.paths.audit_db();
-        for suffix in ["-wal", "-shm"] {
+        for suffix in ["-wal", "-shm", "-tail"] {
             let mut name = given.clone().into_os_string();
             name.push(suffix);
             check_by_name(Path::new(&name))?;

@@ -2,10 +2,10 @@ use std::collections::BTreeSet;
 
 use rusqlite::params;
 
-use super::transaction::row_id;
 use super::*;
-use crate::audit::entry;
+use crate::audit::error::Damage;
 use crate::audit::tests::kit::{Desk, person};
+use crate::audit::{entry, tail, tree};
 use crate::config::Durability::{Process, Strict};
 
 fn open(desk: &Desk, durability: Durability) -> Store {
@@ -146,11 +146,11 @@ fn the_quick_way_is_taken_only_where_nothing_has_changed() {
     // The second has not seen what the first wrote, and then the other way round.
     for first in [true, false, false, true] {
         let store = if first { &mut one } else { &mut two };
-        let before = count(store, "record");
+        let before = desk.read().records.len();
         let Done::Intent(seq) = only(store, intent(session)) else {
             panic!("refused");
         };
-        assert_eq!(row_id(seq), before);
+        assert_eq!(usize::try_from(seq).unwrap(), before);
         assert!(matches!(only(store, outcome(seq)), Done::Recorded));
         assert_eq!(store.records(), seq + 2);
     }
@@ -168,8 +168,127 @@ fn the_quick_way_is_taken_only_where_nothing_has_changed() {
     assert_eq!(desk.read().signed_size(), one.records());
     let last = "DELETE FROM record WHERE seq = (SELECT max(seq) FROM record)";
     desk.connection().execute(last, []).unwrap();
-    let cut = one.commit(&[outcome(open)], Patience::Full);
+    let cut = one.commit(&[Work::Sign], Patience::Full);
     assert!(matches!(cut, Err(StoreError::Cut { .. })), "{cut:?}");
+}
+
+/// A store with an open session, and a tail in which the next record will wait.
+fn in_session(desk: &Desk) -> (Store, Generation) {
+    let mut store = open(desk, Process);
+    let Done::Session(session) = only(&mut store, Work::BeginSession(person())) else {
+        panic!("no session");
+    };
+    (store, session)
+}
+
+fn intent(session: Generation) -> Work {
+    Work::Intent {
+        draft: entry::note("intent", &Device::default(), "x"),
+        session,
+        rate: None,
+    }
+}
+
+fn waiting(desk: &Desk, store: &Store) -> usize {
+    let found = tail::read(&desk.paths().audit_db(), store.log_id());
+    found.unwrap().frames.len()
+}
+
+#[test]
+fn records_of_calls_wait_in_the_tail_until_the_next_transaction() {
+    let desk = Desk::new();
+    let (mut store, session) = in_session(&desk);
+    let before = count(&store, "record");
+    for many in 1..=3 {
+        only(&mut store, intent(session));
+        assert_eq!(waiting(&desk, &store), many);
+        assert_eq!(count(&store, "record"), before);
+    }
+    only(&mut store, Work::Sign);
+    assert_eq!(
+        (waiting(&desk, &store), count(&store, "record")),
+        (0, before + 3)
+    );
+    assert_eq!(desk.read().signed_size(), store.records());
+    // Nothing waits without being signed for longer than so many records.
+    for _ in 0..2 * SIGN_EVERY {
+        only(&mut store, intent(session));
+        assert!(waiting(&desk, &store) < usize::try_from(SIGN_EVERY).unwrap());
+    }
+    assert_eq!(
+        desk.read().records.len(),
+        usize::try_from(store.records()).unwrap()
+    );
+}
+
+#[test]
+fn what_a_killed_process_left_in_the_tail_is_carried_over() {
+    let desk = Desk::new();
+    let (mut store, session) = in_session(&desk);
+    let path = tail::beside(&desk.paths().audit_db());
+    only(&mut store, intent(session));
+    only(&mut store, intent(session));
+    let known = store.records();
+    let left = std::fs::read(&path).unwrap();
+    drop(store);
+    let mut next = open(&desk, Process);
+    only(&mut next, Work::Sign);
+    assert_eq!(next.records(), known);
+    // Killed after its commit, before the tail began anew; and in the middle of a write.
+    for torn in [&b""[..], b"half a record"] {
+        std::fs::write(&path, [&left[..], torn].concat()).unwrap();
+        only(&mut next, record());
+        let log = desk.read();
+        assert_eq!(log.kinds().contains(&"torn"), !torn.is_empty());
+        assert_eq!(log.records.len(), usize::try_from(next.records()).unwrap());
+    }
+}
+
+#[test]
+fn whoever_wrote_a_tail_notices_that_it_was_changed() {
+    let desk = Desk::new();
+    let (mut store, session) = in_session(&desk);
+    let path = tail::beside(&desk.paths().audit_db());
+    only(&mut store, intent(session));
+    only(&mut store, intent(session));
+    let mut changed = std::fs::read(&path).unwrap();
+    let last = changed.len() - 40;
+    changed[last] ^= 1;
+    std::fs::write(&path, changed).unwrap();
+    let cut = store.commit(&[Work::Sign], Patience::Full);
+    assert!(matches!(cut, Err(StoreError::Cut { .. })), "{cut:?}");
+    // Whoever knows nothing of it says what is no record.
+    drop(store);
+    only(&mut open(&desk, Process), record());
+    assert!(desk.read().kinds().contains(&"torn"));
+}
+
+#[test]
+fn a_tail_that_contradicts_the_database_is_damage() {
+    let desk = Desk::new();
+    let (mut store, _) = in_session(&desk);
+    let path = tail::beside(&desk.paths().audit_db());
+    only(&mut store, Work::Sign);
+    let (begun, size) = (std::fs::read(&path).unwrap(), store.records());
+    only(
+        &mut store,
+        Work::Record(entry::note("started", &Device::default(), "one")),
+    );
+    // Another history: the same number, another record.
+    let mut batch = tail::Batch::default();
+    batch.add(size, &tree::leaf_hash(b"{}"), None, None, b"{}");
+    let mut other = Tail::open(&desk.paths().audit_db(), store.log_id()).unwrap();
+    std::fs::write(&path, begun).unwrap();
+    let mut turn = other.turn(Duration::ZERO).unwrap();
+    let found = turn.read().unwrap();
+    turn.begin_anew(&found, size).unwrap();
+    turn.append(&batch).unwrap();
+    drop(turn);
+    let forked = store.commit(&[Work::Sign], Patience::Full);
+    let is_fork = |error: &StoreError| matches!(error, StoreError::Corrupt { cause: Damage::Fork(seq), .. } if *seq == size);
+    assert!(forked.as_ref().is_err_and(is_fork), "{forked:?}");
+    let forked = settle(&desk.paths().audit_db());
+    assert!(forked.as_ref().is_err_and(is_fork), "{forked:?}");
 }
 
 fn only(store: &mut Store, work: Work) -> Done {

@@ -1,23 +1,32 @@
 //! What happens inside a transaction.
 
+use std::path::Path;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use rusqlite::{Connection, OptionalExtension as _, params};
 
+use super::carry::{carry, size};
 use super::{Done, SIGN_EVERY, Store, Work};
 use crate::audit::checkpoint;
 use crate::audit::entry::{self, Device, Draft};
 use crate::audit::error::{Damage, StoreError};
 use crate::audit::key::Keys;
 use crate::audit::schema;
+use crate::audit::tail::Turn;
 use crate::audit::tree::{self, Frontier, Head};
 use crate::clock::{Timestamp, Uptime};
 use crate::config::Durability;
 use crate::format::Newer;
+use crate::principal::Generation;
 use crate::random;
 
 /// How far calendar and uptime may drift apart between two transactions of a process.
 const CLOCK_JUMP_MILLIS: u64 = 60_000;
+/// As many records carried over together write what a transaction of one does.
+const CARRIED: usize = 8;
+/// A wait that is not worth counting.
+const SOON: Duration = Duration::from_millis(100);
 /// Heads in the keychain that the log remembers.
 const MARKS_KEPT: u32 = 64;
 
@@ -33,6 +42,28 @@ pub(super) enum Failure {
     Rekeyed,
     /// A newer program brought the log forward.
     Newer(Newer),
+    /// The tail cannot be read or written.
+    Tail(std::io::Error),
+}
+
+impl Failure {
+    /// As it is told of the log at `path`.
+    pub(super) fn at(self, path: &Path) -> StoreError {
+        match self {
+            Self::Sqlite(error) => StoreError::from_sqlite(path, error),
+            Self::Corrupt(cause) => StoreError::Corrupt {
+                path: path.into(),
+                cause,
+            },
+            Self::Cut { known, found } => StoreError::Cut { known, found },
+            Self::Rekeyed => StoreError::Rekeyed,
+            Self::Newer(cause) => StoreError::Newer {
+                path: path.into(),
+                cause,
+            },
+            Self::Tail(cause) => StoreError::of_tail(path, cause),
+        }
+    }
 }
 
 impl From<Newer> for Failure {
@@ -66,16 +97,28 @@ pub(super) struct Transaction<'s> {
     pub(super) uptime: Uptime,
     stamp: String,
     pub(super) short: bool,
+    carried: usize,
 }
 
 impl Store {
-    /// Begins, catches up, works, signs if it is time, and commits; or leaves no trace.
+    /// Takes the turn, begins, carries the tail over, catches up, works, signs if it is time, and commits;
+    /// or leaves no trace.
     pub(super) fn in_transaction<T>(
         &mut self,
         work: impl FnOnce(&mut Transaction<'_>) -> Result<T, Failure>,
     ) -> Result<T, StoreError> {
-        let failed = |error| StoreError::from_sqlite(&self.path, error);
-        run(&self.conn, "BEGIN IMMEDIATE").map_err(failed)?;
+        let failed = |failure: Failure| failure.at(&self.path);
+        let since = Instant::now();
+        let turn = self.tail.turn(self.patience);
+        let mut turn = turn.map_err(|cause| failed(Failure::Tail(cause)))?;
+        // The two waits together are no longer than one.
+        let left = self.patience.saturating_sub(since.elapsed());
+        if left + SOON < self.patience {
+            let set = self.conn.busy_timeout(left);
+            set.map_err(|error| failed(error.into()))?;
+            self.patience = left;
+        }
+        run(&self.conn, "BEGIN IMMEDIATE").map_err(|error| failed(error.into()))?;
         let now = self.clock.now();
         let uptime = self.clock.uptime();
         let mut transaction = Transaction {
@@ -90,18 +133,21 @@ impl Store {
             uptime,
             stamp: now.to_string(),
             short: self.short,
+            carried: 0,
         };
-        let known = transaction.frontier.size();
-        let done = transaction.whole(self.clocks.as_ref(), self.durability, work);
+        let done = transaction.whole(&mut turn, self.clocks.as_ref(), self.durability, work);
         let Transaction {
             frontier,
             signed,
             uptime,
             keys,
+            carried,
             ..
         } = transaction;
         match done {
-            Ok(done) => {
+            Ok((done, session)) => {
+                self.session = session;
+                self.transactions += 1 + carried / CARRIED;
                 self.frontier = frontier;
                 self.signed = signed;
                 self.keys = keys;
@@ -111,34 +157,30 @@ impl Store {
             Err(failure) => {
                 // If this fails too, the connection is closed next, which rolls back as well.
                 let _rolled_back = run(&self.conn, "ROLLBACK");
-                Err(match failure {
-                    Failure::Sqlite(error) => StoreError::from_sqlite(&self.path, error),
-                    Failure::Corrupt(cause) => StoreError::Corrupt {
-                        path: self.path.clone(),
-                        cause,
-                    },
-                    Failure::Cut { found, .. } => StoreError::Cut { known, found },
-                    Failure::Rekeyed => StoreError::Rekeyed,
-                    Failure::Newer(cause) => StoreError::Newer {
-                        path: self.path.clone(),
-                        cause,
-                    },
-                })
+                Err(failure.at(&self.path))
             }
         }
     }
 }
 
 impl Transaction<'_> {
+    /// Also returns the session that is open then.
     fn whole<T>(
         &mut self,
+        tail: &mut Turn<'_>,
         clocks: Option<&(Timestamp, Uptime)>,
         durability: Durability,
         work: impl FnOnce(&mut Self) -> Result<T, Failure>,
-    ) -> Result<T, Failure> {
+    ) -> Result<(T, Option<Generation>), Failure> {
         self.check_format()?;
+        let found = tail.read().map_err(Failure::Tail)?;
+        carry(self.conn, &found.frames)?;
+        self.carried = found.frames.len();
         self.catch_up()?;
         let before = self.frontier.size();
+        if found.torn > 0 {
+            self.append(&entry::torn(self.device, found.torn), None, None)?;
+        }
         if let Some(expected) = clock_jump(clocks, self.now, &self.uptime) {
             let draft = entry::clock_jump(self.device, expected, self.now);
             self.append(&draft, None, None)?;
@@ -152,8 +194,14 @@ impl Transaction<'_> {
         if due {
             self.sign()?;
         }
+        let session = self.generation()?.filter(|(_, open)| *open);
+        let size = self.frontier.size();
+        tail.announce(&found, size).map_err(Failure::Tail)?;
         run(self.conn, "COMMIT")?;
-        Ok(done)
+        if let Err(error) = tail.begin_anew(&found, size) {
+            tracing::debug!(%error, "the audit log's tail was not begun anew");
+        }
+        Ok((done, session.map(|(session, _)| session)))
     }
 
     /// A newer program may have brought the log forward since it was opened here; what it is to hold
@@ -168,11 +216,7 @@ impl Transaction<'_> {
 
     /// Adds what other processes appended since the last transaction of this one.
     fn catch_up(&mut self) -> Result<(), Failure> {
-        let last: Option<i64> = self
-            .conn
-            .prepare_cached("SELECT max(seq) FROM record")?
-            .query_row([], |row| row.get(0))?;
-        let found = last.map_or(0, |last| number(last) + 1);
+        let found = size(self.conn)?;
         let known = self.frontier.size();
         if found < known {
             return Err(Failure::Cut { known, found });

@@ -72,6 +72,8 @@ async fn lock_stays(durability: Durability) {
     let (_, receipt) = audit.admit(permit, first).await.unwrap();
     let other = desk.connection();
     other.execute_batch("BEGIN IMMEDIATE").unwrap();
+    let tail = desk.tail();
+    tail.lock().unwrap();
     let (permit, second) = call("query_database", generation);
     let since = Instant::now();
     let (refused, withheld) = tokio::join!(
@@ -82,6 +84,7 @@ async fn lock_stays(durability: Durability) {
     assert!(error(refused).contains("locked by another program for more than 5 seconds"));
     assert!(matches!(*withheld.unwrap_err(), StoreError::Locked { .. }));
     other.execute_batch("ROLLBACK").unwrap();
+    tail.unlock().unwrap();
     let (permit, third) = call("query_database", generation);
     let (_, receipt) = audit.admit(permit, third).await.unwrap();
     audit.settle(receipt, outcome()).await.unwrap();

@@ -168,8 +168,17 @@ impl Desk {
         Audit::open(self.settings(durability))
     }
 
+    /// To the database as its readers find it.
     pub fn connection(&self) -> Connection {
+        settle(&self.paths());
         Connection::open(self.paths().audit_db()).unwrap()
+    }
+
+    /// The tail beside the database.
+    pub fn tail(&self) -> std::fs::File {
+        let path = tail::beside(&self.paths().audit_db());
+        let file = std::fs::File::options().read(true).write(true).open(path);
+        file.unwrap()
     }
 
     pub fn read(&self) -> Log {

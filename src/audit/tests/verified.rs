@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use super::kit::{Desk, agent, call, outcome, person};
 use crate::audit::checkpoint::VerifierKey;
-use crate::audit::verify::{KeySource, PinnedKey, Verdict, VerifyRequest, verify};
+use crate::audit::verify::{KeySource, PinnedKey, Report, Verdict, VerifyRequest, verify};
 use crate::audit::*;
 use crate::clock::Timestamp;
 use crate::config::Durability::{Process, Strict};
@@ -15,6 +15,10 @@ use crate::name::ServerName;
 
 /// The verdict of somebody who has the account's keychain.
 fn verdict(desk: &Desk) -> Verdict {
+    report(desk).verdict
+}
+
+fn report(desk: &Desk) -> Report {
     let keychain = key::KeyPlace::Keychain;
     let keys = key::load(keychain, &desk.paths().data_dir, desk.secrets()).unwrap();
     let mark = mark::read(desk.secrets()).unwrap().unwrap();
@@ -30,8 +34,7 @@ fn verdict(desk: &Desk) -> Verdict {
         mark: Some(mark),
         witnesses: Vec::new(),
     };
-    let report = verify(&request).unwrap();
-    report.verdict
+    verify(&request).unwrap()
 }
 
 async fn calls(desk: &Desk, durability: Durability) {
@@ -157,6 +160,30 @@ async fn a_call_is_pruned_whole_or_not_at_all() {
 }
 
 #[tokio::test]
+async fn records_that_wait_beside_the_file_are_told_and_not_proven() {
+    let desk = Desk::new();
+    calls(&desk, Process).await;
+    let audit = desk.audit(Process);
+    let generation = audit.begin_session(&person()).await.unwrap();
+    audit.state().await;
+    let (permit, call) = call("query_database", generation);
+    let (_, receipt) = audit.admit(permit, call).await.unwrap();
+    let before = report(&desk);
+    assert_eq!((before.waiting, before.verdict), (1, Verdict::Unproven));
+    assert!(
+        before
+            .to_string()
+            .contains("; newer records, 1 so far, wait beside the file")
+    );
+    settle(&desk.paths());
+    let after = report(&desk);
+    assert_eq!((after.waiting, after.records), (0, before.records + 1));
+    audit.settle(receipt, outcome()).await.unwrap();
+    audit.close().await;
+    assert_eq!(report(&desk).waiting, 0);
+}
+
+#[tokio::test]
 async fn a_log_of_the_first_format_is_read_as_it_is_and_brought_forward() {
     let desk = Desk::new();
     calls(&desk, Process).await;
@@ -183,7 +210,7 @@ async fn a_log_of_the_first_format_is_read_as_it_is_and_brought_forward() {
     for _ in 0..2 {
         calls(&desk, Process).await;
         assert_eq!(verdict(&desk), Verdict::Intact);
-        assert_eq!(records("the log went from format 1 to format 2"), 1);
+        assert_eq!(records("the log went from format 1 to format 3"), 1);
     }
 }
 

@@ -31,6 +31,9 @@ pub struct Report {
     /// The last proven one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub proven_to: Option<Record>,
+    /// How many newer records wait beside the file, in its tail; they were not looked at.
+    #[serde(skip_serializing_if = "is_none")]
+    pub waiting: u64,
     /// How many records the signed head covers.
     pub signed: u64,
     /// How many records the newest head covers that somebody outside the file remembers.
@@ -226,6 +229,14 @@ impl Report {
         report
     }
 
+    /// What waits is not proven.
+    pub(super) fn wait(&mut self, waiting: u64) {
+        self.waiting = waiting;
+        if waiting > 0 && self.verdict == Verdict::Intact {
+            self.verdict = Verdict::Unproven;
+        }
+    }
+
     pub(super) fn fault(&mut self, fault: Fault) {
         self.verdict = Verdict::Changed;
         self.fault = Some(fault);
@@ -263,6 +274,14 @@ impl fmt::Display for Report {
             write!(
                 f,
                 "; the content of {pruned} of them was pruned, their hashes are here"
+            )?;
+        }
+        if self.waiting > 0 {
+            let waiting = self.waiting;
+            write!(
+                f,
+                "; newer records, {waiting} so far, wait beside the file until a host or a command takes \
+                 them in"
             )?;
         }
         match self.key {

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::{AuditArgs, AuditCommand, AuditError, Known, World};
 use crate::app::App;
+use crate::audit;
 use crate::audit::checkpoint::VerifierKey;
 use crate::audit::export::ExportError;
 use crate::audit::key::{self, KeyError, KeyPlace};
@@ -35,6 +36,9 @@ pub async fn execute(args: &AuditArgs, app: &App, console: &mut Console) -> Resu
 
 /// Runs what the log alone is enough for.
 fn command(args: &AuditArgs, app: &App, console: &mut Console) -> Result<u8, Failure> {
+    if args.db.is_none() {
+        audit::settle(&app.paths);
+    }
     let colour = console.colour();
     let mut notes = Vec::new();
     let mut meter = console.meter("verified", "records");

@@ -1,0 +1,101 @@
+//! Carrying the tail into the database.
+
+use std::path::Path;
+
+use rusqlite::{Connection, OptionalExtension as _, params};
+
+use super::transaction::{Failure, number, row_id, run};
+use super::{BUSY, OPEN_FLAGS};
+use crate::audit::error::{Damage, StoreError};
+use crate::audit::tail::{self, Frame, Tail};
+use crate::audit::{schema, tree};
+
+/// Inserts records that the database does not have yet.
+pub(super) fn carry(conn: &Connection, frames: &[Frame]) -> Result<(), Failure> {
+    if frames.is_empty() {
+        return Ok(());
+    }
+    let mut next = size(conn)?;
+    let mut insert = conn.prepare_cached(
+        "INSERT INTO record (seq, leaf, process, closes, body) VALUES (?1, ?2, ?3, ?4, ?5)",
+    )?;
+    for frame in frames {
+        if frame.seq < next {
+            // A process that was killed after its commit has left it here.
+            check(conn, frame)?;
+            continue;
+        }
+        if frame.seq > next {
+            return Err(Damage::Gap(next).into());
+        }
+        insert.execute(params![
+            row_id(frame.seq),
+            &frame.leaf[..],
+            frame.process,
+            frame.closes.map(row_id),
+            frame.body
+        ])?;
+        next += 1;
+    }
+    Ok(())
+}
+
+/// How many records the database has.
+pub(super) fn size(conn: &Connection) -> rusqlite::Result<u64> {
+    let last: Option<i64> = conn
+        .prepare_cached("SELECT max(seq) FROM record")?
+        .query_row([], |row| row.get(0))?;
+    Ok(last.map_or(0, |last| number(last) + 1))
+}
+
+/// Whether the database has this very record.
+fn check(conn: &Connection, frame: &Frame) -> Result<(), Failure> {
+    let leaf: Option<tree::Hash> = conn
+        .prepare_cached("SELECT leaf FROM record WHERE seq = ?1")?
+        .query_row([row_id(frame.seq)], |row| row.get(0))
+        .optional()?;
+    if leaf == Some(frame.leaf) {
+        return Ok(());
+    }
+    Err(Damage::Fork(frame.seq).into())
+}
+
+/// Carries what is in the tail of a log into its database, for somebody who is about to read it. The
+/// tail stays as it is, for whoever writes.
+///
+/// # Errors
+/// What the database says; it may be read as it is then.
+pub fn settle(database: &Path) -> Result<(), StoreError> {
+    if !holds_more_than_a_head(database) {
+        return Ok(());
+    }
+    let failed = |error| StoreError::from_sqlite(database, error);
+    let real = database.canonicalize();
+    let real = real.map_err(|cause| StoreError::Place {
+        path: database.into(),
+        cause,
+    })?;
+    let conn = Connection::open_with_flags(&real, OPEN_FLAGS).map_err(failed)?;
+    conn.busy_timeout(BUSY).map_err(failed)?;
+    settle_in(&conn, &real).map_err(|failure| failure.at(database))
+}
+
+fn settle_in(conn: &Connection, database: &Path) -> Result<(), Failure> {
+    let version: i64 = conn.pragma_query_value(None, "user_version", |row| row.get(0))?;
+    if version != schema::VERSION {
+        return Ok(());
+    }
+    let log_id: Box<str> = conn.query_row("SELECT log_id FROM log", [], |row| row.get(0))?;
+    let mut tail = Tail::open(database, &log_id).map_err(Failure::Tail)?;
+    let mut turn = tail.turn(BUSY).map_err(Failure::Tail)?;
+    run(conn, "BEGIN IMMEDIATE")?;
+    let found = turn.read().map_err(Failure::Tail)?;
+    carry(conn, &found.frames)?;
+    // If it is not reached, closing the connection rolls back.
+    Ok(run(conn, "COMMIT")?)
+}
+
+fn holds_more_than_a_head(database: &Path) -> bool {
+    let tail = std::fs::metadata(tail::beside(database));
+    tail.is_ok_and(|tail| tail.len() > tail::EMPTY)
+}

@@ -1,0 +1,434 @@
+//! The tail: the newest records, in a file beside the database, until they are carried into it.
+//!
+//! A commit of SQLite writes a page twice over and takes six file locks, twice for every call. In
+//! durability `process` a record is appended here instead, by one write of the record alone.
+//! Whatever commits the long way carries the tail over first, in order, in its own transaction; so
+//! does whoever signs the head, after 256 records or a second. Like the write-ahead log the file
+//! belongs to the database: what is in it is part of the log.
+//!
+//! The file is a head and frames. Each of them ends with a seal: a number (of the head: how many
+//! records the database had; of a frame: the record's), eight bytes (of the head: which log it is;
+//! of a frame: the beginning of a digest of it), and whether the tail is open. A process may append where the file ends with the very
+//! seal with which this process knows it to end: then nobody has written since, here or in the
+//! database, because whoever commits there changes the seal beforehand. All of that happens under
+//! a kernel lock on the file.
+
+use std::fs::{File, Metadata, TryLockError};
+use std::io::{self, Read as _, Seek as _, SeekFrom};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use super::tree::{self, Hash};
+use crate::paths;
+
+/// A number, a mark, and one byte.
+const SEAL: usize = 17;
+/// The length of a tail in which nothing waits.
+pub const EMPTY: u64 = 17;
+const OPEN: u8 = 0;
+const CLOSED: u8 = 0xff;
+/// Before a frame's texts: lengths of the body and of the process' name, and what it closes.
+const PREFIX: usize = 13;
+/// No record is near as long.
+const LONGEST: usize = 64 << 20;
+/// How long to pause between two tries to get the lock.
+const PAUSE: Duration = Duration::from_millis(1);
+
+type Seal = [u8; SEAL];
+type Mark = [u8; 8];
+
+/// A record that waits in the tail.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Frame {
+    /// Its number.
+    pub seq: u64,
+    /// Its leaf.
+    pub leaf: Hash,
+    /// Of an intent: whose it is.
+    pub process: Option<Box<str>>,
+    /// Of an outcome: the number of its intent.
+    pub closes: Option<u64>,
+    /// The record.
+    pub body: Vec<u8>,
+}
+
+/// What the tail holds.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Found {
+    /// The records, each the next one of the one before it.
+    pub frames: Vec<Frame>,
+    /// How many bytes follow that are no record: a write that was interrupted.
+    pub torn: usize,
+    /// Where the last seal ends, and what it is.
+    end: u64,
+    seal: Option<Seal>,
+}
+
+/// Frames that are to be appended together.
+#[derive(Debug, Default)]
+pub struct Batch {
+    bytes: Vec<u8>,
+    seal: Seal,
+}
+
+/// The tail as this process knows it.
+#[derive(Debug)]
+pub struct Tail {
+    path: PathBuf,
+    file: File,
+    /// Which log it belongs to.
+    mark: Mark,
+    end: u64,
+    /// With what it ends; `None` if that has to be found out.
+    seal: Option<Seal>,
+}
+
+/// The right to change the tail, given back when dropped.
+#[derive(Debug)]
+pub struct Turn<'t>(&'t mut Tail);
+
+/// Where the tail of a database lies.
+#[must_use]
+pub fn beside(database: &Path) -> PathBuf {
+    let mut name = database.as_os_str().to_owned();
+    name.push("-tail");
+    name.into()
+}
+
+/// Reads the tail of a log without taking part. What is being appended at this moment is not there
+/// yet.
+///
+/// # Errors
+/// What the system says. A tail that does not exist holds nothing.
+pub fn read(database: &Path, log_id: &str) -> io::Result<Found> {
+    match std::fs::read(beside(database)) {
+        Ok(bytes) => Ok(parse(&bytes, mark_of(log_id))),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Found::default()),
+        Err(error) => Err(error),
+    }
+}
+
+impl Batch {
+    /// Adds a record.
+    pub fn add(
+        &mut self,
+        seq: u64,
+        leaf: &Hash,
+        process: Option<&str>,
+        closes: Option<u64>,
+        body: &[u8],
+    ) {
+        let process = process.unwrap_or_default().as_bytes();
+        let length = u32::try_from(body.len()).unwrap_or(u32::MAX);
+        let named = u8::try_from(process.len()).unwrap_or(u8::MAX);
+        // Numbers of records do not reach the end of their type.
+        let closes = closes.map_or(0, |closes| closes + 1);
+        let start = self.bytes.len();
+        self.bytes.extend_from_slice(&length.to_le_bytes());
+        self.bytes.push(named);
+        self.bytes.extend_from_slice(&closes.to_le_bytes());
+        self.bytes.extend_from_slice(process);
+        self.seal = sealed(seq, sum(&self.bytes[start..], seq, leaf));
+        self.bytes.extend_from_slice(body);
+        self.bytes.extend_from_slice(&self.seal);
+    }
+}
+
+impl Tail {
+    /// Opens the tail of a log, making it if there is none.
+    ///
+    /// # Errors
+    /// When it cannot be opened privately.
+    pub fn open(database: &Path, log_id: &str) -> io::Result<Self> {
+        let path = beside(database);
+        Ok(Self {
+            file: paths::open_private(&path)?,
+            path,
+            mark: mark_of(log_id),
+            end: 0,
+            seal: None,
+        })
+    }
+
+    /// Whether it still lies where it was opened.
+    #[must_use]
+    pub fn is_in_place(&self) -> bool {
+        let there = std::fs::symlink_metadata(&self.path);
+        matches!((there, self.file.metadata()), (Ok(there), Ok(own)) if is_same(&there, &own))
+    }
+
+    /// Where it lies.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Takes the turn if nobody has it.
+    ///
+    /// # Errors
+    /// When the system has no locks there.
+    pub fn try_turn(&mut self) -> io::Result<Option<Turn<'_>>> {
+        match self.file.try_lock() {
+            Ok(()) => Ok(Some(Turn(self))),
+            Err(TryLockError::WouldBlock) => Ok(None),
+            Err(TryLockError::Error(error)) => Err(error),
+        }
+    }
+
+    /// Takes the turn; others have it for a transaction at most. Blocks the thread.
+    ///
+    /// # Errors
+    /// `TimedOut` if they have it for longer than `patience`, else as [`Tail::try_turn`].
+    pub fn turn(&mut self, patience: Duration) -> io::Result<Turn<'_>> {
+        let started = Instant::now();
+        loop {
+            match self.file.try_lock() {
+                Ok(()) => return Ok(Turn(self)),
+                Err(TryLockError::Error(error)) => return Err(error),
+                Err(TryLockError::WouldBlock) if started.elapsed() >= patience => {
+                    return Err(io::ErrorKind::TimedOut.into());
+                }
+                Err(TryLockError::WouldBlock) => std::thread::sleep(PAUSE),
+            }
+        }
+    }
+}
+
+impl Turn<'_> {
+    /// Whether the tail is as this process left it, and open.
+    #[must_use]
+    pub fn is_current(&self) -> bool {
+        let Some(seal) = self.0.seal else {
+            return false;
+        };
+        let Some(start) = self.0.end.checked_sub(length(SEAL)) else {
+            return false;
+        };
+        // One byte more shows whether anything follows.
+        let mut last = [0; SEAL + 1];
+        let read = read_at(&self.0.file, &mut last, start);
+        read.is_ok_and(|count| count == SEAL) && last[..SEAL] == seal
+    }
+
+    /// Appends records to a tail that is current.
+    ///
+    /// # Errors
+    /// What the system says; then nothing was appended.
+    pub fn append(&mut self, batch: &Batch) -> io::Result<()> {
+        let tail = &mut *self.0;
+        if let Err(error) = write_at(&tail.file, &batch.bytes, tail.end) {
+            tail.seal = None;
+            // What is left of it is no record, and goes with the next transaction at the latest.
+            let _cut = tail.file.set_len(tail.end);
+            return Err(error);
+        }
+        tail.end += length(batch.bytes.len());
+        tail.seal = Some(batch.seal);
+        Ok(())
+    }
+
+    /// Reads all of it.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub fn read(&mut self) -> io::Result<Found> {
+        let tail = &mut *self.0;
+        // Until a transaction is through, this process knows less than the tail.
+        tail.seal = None;
+        let mut head = [0; SEAL + 1];
+        let count = read_at(&tail.file, &mut head, 0)?;
+        if count <= SEAL {
+            return Ok(parse(&head[..count], tail.mark));
+        }
+        let mut bytes = Vec::new();
+        (&tail.file).seek(SeekFrom::Start(0))?;
+        (&tail.file).read_to_end(&mut bytes)?;
+        Ok(parse(&bytes, tail.mark))
+    }
+
+    /// Before the database is committed with `size` records: from now on nobody appends to the tail as
+    /// it was `found`. No file grows by this, so that it is done on a full disk too.
+    ///
+    /// # Errors
+    /// What the system says; then the database must not be committed.
+    pub fn announce(&mut self, found: &Found, size: u64) -> io::Result<()> {
+        let tail = &*self.0;
+        if found.holds_nothing() {
+            let head = sealed(size, tail.mark);
+            if found.seal != Some(head) {
+                write_at(&tail.file, &head, 0)?;
+            }
+            return Ok(());
+        }
+        match found.end.checked_sub(1) {
+            Some(last) => write_at(&tail.file, &[CLOSED], last),
+            None => Ok(()),
+        }
+    }
+
+    /// After the database was committed with `size` records: the tail begins anew.
+    ///
+    /// # Errors
+    /// What the system says; then the tail stays closed until the next transaction.
+    pub fn begin_anew(&mut self, found: &Found, size: u64) -> io::Result<()> {
+        let tail = &mut *self.0;
+        let head = sealed(size, tail.mark);
+        if !found.holds_nothing() {
+            write_at(&tail.file, &head, 0)?;
+            tail.file.set_len(EMPTY)?;
+        }
+        (tail.end, tail.seal) = (EMPTY, Some(head));
+        Ok(())
+    }
+}
+
+impl Drop for Turn<'_> {
+    fn drop(&mut self) {
+        // If this fails, closing the file gives the lock back.
+        let _given_back = self.0.file.unlock();
+    }
+}
+
+impl Found {
+    /// Whether there is nothing but a head, if that.
+    fn holds_nothing(&self) -> bool {
+        self.frames.is_empty() && self.torn == 0
+    }
+}
+
+fn parse(bytes: &[u8], ours: Mark) -> Found {
+    let mut found = Found {
+        torn: bytes.len(),
+        ..Found::default()
+    };
+    let Some((head, mut rest)) = bytes.split_first_chunk::<SEAL>() else {
+        return found;
+    };
+    if parts(head).1 != ours {
+        return found;
+    }
+    found.seal = Some(*head);
+    while let Some((frame, seal, after)) = frame(rest) {
+        let follows = found
+            .frames
+            .last()
+            .is_none_or(|last| last.seq + 1 == frame.seq);
+        if !follows {
+            break;
+        }
+        found.frames.push(frame);
+        (found.seal, rest) = (Some(seal), after);
+    }
+    found.end = length(bytes.len() - rest.len());
+    found.torn = rest.len();
+    found
+}
+
+/// The frame that bytes begin with, its seal, and what follows it.
+fn frame(bytes: &[u8]) -> Option<(Frame, Seal, &[u8])> {
+    let (prefix, rest) = bytes.split_first_chunk::<PREFIX>()?;
+    let (body, prefix) = prefix.split_first_chunk::<4>()?;
+    let (named, closes) = prefix.split_first()?;
+    let before = bytes.get(..PREFIX + usize::from(*named))?;
+    let body = usize::try_from(u32::from_le_bytes(*body)).ok()?;
+    if body > LONGEST {
+        return None;
+    }
+    let closes = u64::from_le_bytes(closes.try_into().ok()?);
+    let (process, rest) = rest.split_at_checked(usize::from(*named))?;
+    let (body, rest) = rest.split_at_checked(body)?;
+    let (seal, rest) = rest.split_first_chunk::<SEAL>()?;
+    let (seq, mark) = parts(seal);
+    let leaf = tree::leaf_hash(body);
+    if sum(before, seq, &leaf) != mark {
+        return None;
+    }
+    let process = std::str::from_utf8(process).ok()?;
+    let frame = Frame {
+        seq,
+        leaf,
+        process: (!process.is_empty()).then(|| process.into()),
+        closes: closes.checked_sub(1),
+        body: body.to_vec(),
+    };
+    Some((frame, *seal, rest))
+}
+
+/// Of an open tail.
+fn sealed(number: u64, mark: Mark) -> Seal {
+    let mut seal = [OPEN; SEAL];
+    seal[..8].copy_from_slice(&number.to_le_bytes());
+    seal[8..16].copy_from_slice(&mark);
+    seal
+}
+
+fn parts(seal: &Seal) -> (u64, Mark) {
+    let (mut number, mut mark) = ([0; 8], Mark::default());
+    number.copy_from_slice(&seal[..8]);
+    mark.copy_from_slice(&seal[8..16]);
+    (u64::from_le_bytes(number), mark)
+}
+
+/// Over all of a frame: what stands before the body, the number, and the body by its leaf.
+fn sum(before: &[u8], seq: u64, leaf: &Hash) -> Mark {
+    beginning(&tree::leaf_hash(
+        &[before, &seq.to_le_bytes(), &leaf[..]].concat(),
+    ))
+}
+
+fn mark_of(log_id: &str) -> Mark {
+    beginning(&tree::leaf_hash(log_id.as_bytes()))
+}
+
+fn beginning(hash: &Hash) -> Mark {
+    let mut mark = Mark::default();
+    mark.copy_from_slice(&hash[..8]);
+    mark
+}
+
+fn length(bytes: usize) -> u64 {
+    u64::try_from(bytes).unwrap_or(u64::MAX)
+}
+
+#[cfg(unix)]
+fn is_same(one: &Metadata, other: &Metadata) -> bool {
+    use std::os::unix::fs::MetadataExt as _;
+    (one.dev(), one.ino()) == (other.dev(), other.ino())
+}
+
+/// An open file can be neither removed nor replaced there.
+#[cfg(windows)]
+fn is_same(_one: &Metadata, _other: &Metadata) -> bool {
+    true
+}
+
+#[cfg(unix)]
+fn read_at(file: &File, into: &mut [u8], at: u64) -> io::Result<usize> {
+    std::os::unix::fs::FileExt::read_at(file, into, at)
+}
+
+#[cfg(unix)]
+fn write_at(file: &File, bytes: &[u8], at: u64) -> io::Result<()> {
+    std::os::unix::fs::FileExt::write_all_at(file, bytes, at)
+}
+
+#[cfg(windows)]
+fn read_at(file: &File, into: &mut [u8], at: u64) -> io::Result<usize> {
+    std::os::windows::fs::FileExt::seek_read(file, into, at)
+}
+
+#[cfg(windows)]
+fn write_at(file: &File, mut bytes: &[u8], mut at: u64) -> io::Result<()> {
+    while !bytes.is_empty() {
+        let count = std::os::windows::fs::FileExt::seek_write(file, bytes, at)?;
+        if count == 0 {
+            return Err(io::ErrorKind::WriteZero.into());
+        }
+        bytes = &bytes[count..];
+        at += length(count);
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests;
