@@ -50,7 +50,7 @@ async fn one_sign_in_serves_the_servers_under_the_policy() {
 
 #[tokio::test]
 async fn processes_share_one_log_and_one_session_and_may_be_killed() {
-    let company = Company::of(World::windows(), "").await;
+    let company = Company::of(World::windows(), "[audit]\ndurability = \"process\"\n").await;
     company.sign_in("alice").await;
     let one = async || {
         let mut host = company.host().await;
