@@ -20,7 +20,7 @@ use crate::audit::key::{KeyError, KeyPlace};
 use crate::audit::mark;
 use crate::audit::process::take_within;
 use crate::audit::schema;
-use crate::audit::tail::{self, Tail};
+use crate::audit::tail::Tail;
 use crate::audit::tree::Frontier;
 use crate::clock::Clock;
 use crate::config::Durability;
@@ -73,7 +73,8 @@ impl Opening<'_> {
         let keys = custodian.load(self, &log)?;
         let (frontier, signed) = stored_head(&conn).map_err(|failure| failure.at(&path))?;
         let meta = fs::symlink_metadata(&path).map_err(|cause| at(&path, cause))?;
-        let tail = Tail::open(&path, &log.id).map_err(|cause| at(&tail::beside(&path), cause))?;
+        let tail = Tail::open(&path, &log.id);
+        let tail = tail.map_err(|cause| StoreError::of_tail(&path, cause))?;
         let mut store = Store {
             conn,
             tail,
