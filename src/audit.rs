@@ -30,6 +30,7 @@ mod entry;
 mod error;
 mod event;
 pub mod export;
+mod file;
 pub mod glance;
 pub mod key;
 pub mod mark;

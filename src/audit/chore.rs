@@ -3,7 +3,7 @@
 //! neither holds up a commit for longer than one flush.
 
 use std::fs::OpenOptions;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::mpsc::sync_channel;
 use std::time::Duration;
@@ -12,6 +12,7 @@ use rusqlite::{Connection, OptionalExtension as _, params};
 
 use super::AuditSettings;
 use super::error::StoreError;
+use super::file::beside;
 use super::key::KeyError;
 use super::mark::{self, Mark};
 use super::process::take_within;
@@ -120,7 +121,7 @@ impl Chore {
             move |cause| StoreError::Place { path, cause }
         };
         let _alone = take_within(&lock, PATIENCE).map_err(place(&lock))?;
-        let wal = wal_of(&self.database());
+        let wal = beside(&self.database(), "-wal");
         // Flushing may need the right to write (Windows). SQLite keeps no locks on this file that
         // closing it could drop.
         match OpenOptions::new().write(true).open(&wal) {
@@ -149,11 +150,4 @@ impl Chore {
         });
         matches!(found, Ok(Some(())))
     }
-}
-
-/// Where the write-ahead log of a database lies.
-fn wal_of(db: &Path) -> PathBuf {
-    let mut name = db.as_os_str().to_owned();
-    name.push("-wal");
-    name.into()
 }

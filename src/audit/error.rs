@@ -165,7 +165,7 @@ impl StoreError {
             ));
         }
         Self::Place {
-            path: super::tail::beside(path),
+            path: super::tail::place(path),
             cause,
         }
     }

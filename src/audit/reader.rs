@@ -17,6 +17,7 @@ use rusqlite::limits::Limit;
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 
 use super::checkpoint::VerifierKey;
+use super::file::beside;
 use super::key::KeyPlace;
 use super::schema;
 use crate::format::Newer;
@@ -329,12 +330,6 @@ fn declarations(connection: &Connection) -> Result<Vec<Declaration>, rusqlite::E
         })
     })?;
     rows.collect()
-}
-
-fn beside(path: &Path, suffix: &str) -> PathBuf {
-    let mut name = OsString::from(path);
-    name.push(suffix);
-    name.into()
 }
 
 fn holds_something(path: &Path) -> bool {

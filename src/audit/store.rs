@@ -19,6 +19,7 @@ use rusqlite::Connection;
 
 use super::entry::{Device, Draft};
 use super::error::StoreError;
+use super::file::FileId;
 use super::key::Keys;
 use super::tail::Tail;
 use super::tree::{Frontier, Head};
@@ -291,24 +292,6 @@ impl std::fmt::Debug for Store {
             .field("log_id", &self.log_id)
             .field("records", &self.frontier.size())
             .finish_non_exhaustive()
-    }
-}
-
-/// Tells one file from another that took its name.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct FileId(u64, u64);
-
-impl FileId {
-    #[cfg(unix)]
-    fn of(meta: &std::fs::Metadata) -> Self {
-        use std::os::unix::fs::MetadataExt as _;
-        Self(meta.dev(), meta.ino())
-    }
-
-    /// Elsewhere an open file can be neither removed nor replaced.
-    #[cfg(not(unix))]
-    fn of(_meta: &std::fs::Metadata) -> Self {
-        Self(0, 0)
     }
 }
 

@@ -7,17 +7,18 @@
 //! belongs to the database: what is in it is part of the log.
 //!
 //! The file is a head and frames. Each of them ends with a seal: a number (of the head: how many
-//! records the database had; of a frame: the record's), eight bytes (of the head: which log it is;
-//! of a frame: the beginning of a digest of it), and whether the tail is open. A process may append where the file ends with the very
-//! seal with which this process knows it to end: then nobody has written since, here or in the
-//! database, because whoever commits there changes the seal beforehand. All of that happens under
-//! a kernel lock on the file.
+//! records the database had; of a frame: the record's), eight bytes (of the head: which log it is; of
+//! a frame: the beginning of a digest of it), and whether the tail is open. A process may append where
+//! the file ends with the very seal with which this process knows it to end: then nobody has written
+//! since, here or in the database, because whoever commits there changes the seal beforehand. All of
+//! that happens under a kernel lock on the file.
 
-use std::fs::{File, Metadata, TryLockError};
+use std::fs::{File, TryLockError};
 use std::io::{self, Read as _, Seek as _, SeekFrom};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+use super::file::{self, FileId};
 use super::tree::{self, Hash};
 use crate::paths;
 
@@ -89,10 +90,8 @@ pub struct Turn<'t>(&'t mut Tail);
 
 /// Where the tail of a database lies.
 #[must_use]
-pub fn beside(database: &Path) -> PathBuf {
-    let mut name = database.as_os_str().to_owned();
-    name.push("-tail");
-    name.into()
+pub fn place(database: &Path) -> PathBuf {
+    file::beside(database, "-tail")
 }
 
 /// Reads the tail of a log without taking part. What is being appended at this moment is not there
@@ -101,7 +100,7 @@ pub fn beside(database: &Path) -> PathBuf {
 /// # Errors
 /// What the system says. A tail that does not exist holds nothing.
 pub fn read(database: &Path, log_id: &str) -> io::Result<Found> {
-    match std::fs::read(beside(database)) {
+    match std::fs::read(place(database)) {
         Ok(bytes) => Ok(parse(&bytes, mark_of(log_id))),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Found::default()),
         Err(error) => Err(error),
@@ -140,7 +139,7 @@ impl Tail {
     /// # Errors
     /// When it cannot be opened privately.
     pub fn open(database: &Path, log_id: &str) -> io::Result<Self> {
-        let path = beside(database);
+        let path = place(database);
         Ok(Self {
             file: paths::open_private(&path)?,
             path,
@@ -154,7 +153,8 @@ impl Tail {
     #[must_use]
     pub fn is_in_place(&self) -> bool {
         let there = std::fs::symlink_metadata(&self.path);
-        matches!((there, self.file.metadata()), (Ok(there), Ok(own)) if is_same(&there, &own))
+        let (there, own) = (there.map(|file| FileId::of(&file)), self.file.metadata());
+        matches!((there, own), (Ok(there), Ok(own)) if there == FileId::of(&own))
     }
 
     /// Where it lies.
@@ -388,18 +388,6 @@ fn beginning(hash: &Hash) -> Mark {
 
 fn length(bytes: usize) -> u64 {
     u64::try_from(bytes).unwrap_or(u64::MAX)
-}
-
-#[cfg(unix)]
-fn is_same(one: &Metadata, other: &Metadata) -> bool {
-    use std::os::unix::fs::MetadataExt as _;
-    (one.dev(), one.ino()) == (other.dev(), other.ino())
-}
-
-/// An open file can be neither removed nor replaced there.
-#[cfg(windows)]
-fn is_same(_one: &Metadata, _other: &Metadata) -> bool {
-    true
 }
 
 #[cfg(unix)]

@@ -96,6 +96,6 @@ fn settle_in(conn: &Connection, database: &Path) -> Result<(), Failure> {
 }
 
 fn holds_more_than_a_head(database: &Path) -> bool {
-    let tail = std::fs::metadata(tail::beside(database));
+    let tail = std::fs::metadata(tail::place(database));
     tail.is_ok_and(|tail| tail.len() > tail::EMPTY)
 }

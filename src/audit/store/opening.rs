@@ -13,9 +13,10 @@ use rusqlite::{Connection, OpenFlags, OptionalExtension as _, params};
 
 use super::custodian::{Answer, Custodian};
 use super::transaction::stored_head;
-use super::{BUSY, FileId, Store};
+use super::{BUSY, Store};
 use crate::audit::entry::{self, Device};
 use crate::audit::error::{Damage, StoreError};
+use crate::audit::file::{FileId, beside};
 use crate::audit::key::{KeyError, KeyPlace};
 use crate::audit::mark;
 use crate::audit::process::take_within;
@@ -105,9 +106,7 @@ impl Opening<'_> {
         paths::private_dir(dir).map_err(|cause| at(dir, cause))?;
         let given = self.paths.audit_db();
         for suffix in ["-wal", "-shm", "-tail"] {
-            let mut name = given.clone().into_os_string();
-            name.push(suffix);
-            check_by_name(Path::new(&name))?;
+            check_by_name(&beside(&given, suffix))?;
         }
         if !check_by_name(&given)? {
             paths::open_private(&given).map_err(|cause| at(&given, cause))?;

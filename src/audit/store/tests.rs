@@ -225,7 +225,7 @@ fn records_of_calls_wait_in_the_tail_until_the_next_transaction() {
 fn what_a_killed_process_left_in_the_tail_is_carried_over() {
     let desk = Desk::new();
     let (mut store, session) = in_session(&desk);
-    let path = tail::beside(&desk.paths().audit_db());
+    let path = tail::place(&desk.paths().audit_db());
     only(&mut store, intent(session));
     only(&mut store, intent(session));
     let known = store.records();
@@ -248,7 +248,7 @@ fn what_a_killed_process_left_in_the_tail_is_carried_over() {
 fn whoever_wrote_a_tail_notices_that_it_was_changed() {
     let desk = Desk::new();
     let (mut store, session) = in_session(&desk);
-    let path = tail::beside(&desk.paths().audit_db());
+    let path = tail::place(&desk.paths().audit_db());
     only(&mut store, intent(session));
     only(&mut store, intent(session));
     let mut changed = std::fs::read(&path).unwrap();
@@ -267,7 +267,7 @@ fn whoever_wrote_a_tail_notices_that_it_was_changed() {
 fn a_tail_that_contradicts_the_database_is_damage() {
     let desk = Desk::new();
     let (mut store, _) = in_session(&desk);
-    let path = tail::beside(&desk.paths().audit_db());
+    let path = tail::place(&desk.paths().audit_db());
     only(&mut store, Work::Sign);
     let (begun, size) = (std::fs::read(&path).unwrap(), store.records());
     only(

@@ -20,7 +20,7 @@ impl Desk {
     }
 
     fn bytes(&self) -> Vec<u8> {
-        fs::read(beside(&self.database())).unwrap()
+        fs::read(place(&self.database())).unwrap()
     }
 }
 

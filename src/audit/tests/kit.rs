@@ -176,7 +176,7 @@ impl Desk {
 
     /// The tail beside the database.
     pub fn tail(&self) -> std::fs::File {
-        let path = tail::beside(&self.paths().audit_db());
+        let path = tail::place(&self.paths().audit_db());
         let file = std::fs::File::options().read(true).write(true).open(path);
         file.unwrap()
     }
