@@ -2,7 +2,7 @@
 
 use crate::format::Newer;
 
-/// Grows when a table changes. An older program refuses a newer file, also one that was brought forward
+/// Grows when a table changes, or what belongs to the log beside them. An older program refuses a newer file, also one that was brought forward
 /// while it had it open: it looks in every transaction. Whatever brings a log forward does so in one
 /// transaction that also appends a record, by which those notice it who do not look at the number.
 pub const VERSION: i64 = 3;

@@ -41,7 +41,7 @@ pub struct Slot {
     /// When the keychain's mark was renewed, and for how many records.
     marked: Option<(Instant, u64)>,
     /// Transactions since the write-ahead log was last carried over.
-    commits: usize,
+    transactions: usize,
     laden: bool,
     reserve: Reserve,
     chore: Option<JoinHandle<()>>,
@@ -190,9 +190,9 @@ impl Slot {
 
     /// Counts what a commit wrote into the database.
     fn count(&mut self, done: &[Done]) {
-        let before = self.commits;
+        let before = self.transactions;
         let store = self.store.as_mut();
-        let transactions = store.map_or(0, Store::take_transactions);
+        let made = store.map_or(0, Store::take_transactions);
         let wrote = done.iter().map(|done| match done {
             // The file shrinks as soon as that is carried over.
             Done::Reclaimed(0) => CARRY_EVERY,
@@ -206,8 +206,8 @@ impl Slot {
             | Done::Ended(_)
             | Done::Signed(_) => 0,
         });
-        self.commits += wrote.sum::<usize>().max(transactions);
-        self.laden = before < CARRY_EVERY && self.commits >= CARRY_EVERY;
+        self.transactions += wrote.sum::<usize>().max(made);
+        self.laden = before < CARRY_EVERY && self.transactions >= CARRY_EVERY;
     }
 
     /// Commits in the open log. Where the disk is full, what is kept of it serves everything but calls

@@ -32,6 +32,7 @@ mod admission;
 mod carry;
 mod cosigned;
 mod custodian;
+mod failure;
 mod opening;
 mod prune;
 mod quick;
@@ -75,6 +76,7 @@ pub struct Store {
     /// Both clocks in the last transaction, to notice when the calendar is set.
     clocks: Option<(Timestamp, Uptime)>,
     patience: Duration,
+    /// Transactions that nobody has counted yet, by what they wrote.
     transactions: usize,
     /// Whether no call may begin, because what room there is has another use.
     short: bool,

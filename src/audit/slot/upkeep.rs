@@ -60,9 +60,9 @@ impl Slot {
         }
         let mut chore = Chore::new(settings);
         chore.renew_mark(mark);
-        if self.commits >= CARRY_EVERY {
+        if self.transactions >= CARRY_EVERY {
             chore.carry_over();
-            self.commits = 0;
+            self.transactions = 0;
         }
         if chore.is_needed() {
             let thread = std::thread::Builder::new().name("audit-chore".into());

@@ -3,7 +3,8 @@
 
 use rusqlite::{OptionalExtension as _, params};
 
-use super::transaction::{Failure, Transaction, number, row_id};
+use super::failure::Failure;
+use super::transaction::{Transaction, number, row_id};
 use super::{Done, Rate};
 use crate::audit::entry::{self, Draft};
 use crate::clock::Uptime;

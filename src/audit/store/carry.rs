@@ -4,7 +4,8 @@ use std::path::Path;
 
 use rusqlite::{Connection, OptionalExtension as _, params};
 
-use super::transaction::{Failure, number, row_id, run};
+use super::failure::Failure;
+use super::transaction::{number, row_id, run};
 use super::{BUSY, OPEN_FLAGS};
 use crate::audit::error::{Damage, StoreError};
 use crate::audit::tail::{self, Frame, Tail};

@@ -3,7 +3,8 @@
 use rusqlite::params;
 
 use super::Done;
-use super::transaction::{Failure, Transaction, row_id};
+use super::failure::Failure;
+use super::transaction::{Transaction, row_id};
 
 /// A head that a witness cosigned.
 #[derive(Debug, Clone)]

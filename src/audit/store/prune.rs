@@ -7,7 +7,8 @@ use std::collections::BTreeSet;
 use rusqlite::params;
 use serde::Deserialize;
 
-use super::transaction::{Failure, Transaction, number, row_id};
+use super::failure::Failure;
+use super::transaction::{Transaction, number, row_id};
 use crate::audit::spool::beginning;
 use crate::audit::{entry, tree};
 use crate::clock::Timestamp;

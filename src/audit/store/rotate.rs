@@ -5,7 +5,8 @@ use std::sync::Arc;
 use rusqlite::params;
 
 use super::Store;
-use super::transaction::{Failure, Transaction, row_id};
+use super::failure::Failure;
+use super::transaction::{Transaction, row_id};
 use crate::audit::StoreError;
 use crate::audit::entry;
 use crate::audit::error::Damage;

@@ -4,7 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use rusqlite::params;
 
-use super::transaction::{Failure, Transaction, number, row_id};
+use super::failure::Failure;
+use super::transaction::{Transaction, number, row_id};
 use super::{Patience, Store};
 use crate::audit::entry::Device;
 use crate::audit::error::StoreError;

@@ -134,11 +134,6 @@ fn the_quick_way_is_taken_only_where_nothing_has_changed() {
     let Done::Session(session) = only(&mut one, Work::BeginSession(person())) else {
         panic!("no session");
     };
-    let intent = |session| Work::Intent {
-        draft: entry::note("intent", &Device::default(), "x"),
-        session,
-        rate: None,
-    };
     let outcome = |closes| Work::Outcome {
         draft: entry::note("outcome", &Device::default(), "x"),
         closes,

@@ -1,12 +1,12 @@
 //! What happens inside a transaction.
 
-use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use rusqlite::{Connection, OptionalExtension as _, params};
 
 use super::carry::{carry, size};
+use super::failure::Failure;
 use super::{Done, SIGN_EVERY, Store, Work};
 use crate::audit::checkpoint;
 use crate::audit::entry::{self, Device, Draft};
@@ -17,7 +17,6 @@ use crate::audit::tail::Turn;
 use crate::audit::tree::{self, Frontier, Head};
 use crate::clock::{Timestamp, Uptime};
 use crate::config::Durability;
-use crate::format::Newer;
 use crate::principal::Generation;
 use crate::random;
 
@@ -29,60 +28,6 @@ const CARRIED: usize = 8;
 const SOON: Duration = Duration::from_millis(100);
 /// Heads in the keychain that the log remembers.
 const MARKS_KEPT: u32 = 64;
-
-/// Why a transaction is given up.
-pub(super) enum Failure {
-    Sqlite(rusqlite::Error),
-    Corrupt(Damage),
-    Cut {
-        known: u64,
-        found: u64,
-    },
-    /// Another process changed the key.
-    Rekeyed,
-    /// A newer program brought the log forward.
-    Newer(Newer),
-    /// The tail cannot be read or written.
-    Tail(std::io::Error),
-}
-
-impl Failure {
-    /// As it is told of the log at `path`.
-    pub(super) fn at(self, path: &Path) -> StoreError {
-        match self {
-            Self::Sqlite(error) => StoreError::from_sqlite(path, error),
-            Self::Corrupt(cause) => StoreError::Corrupt {
-                path: path.into(),
-                cause,
-            },
-            Self::Cut { known, found } => StoreError::Cut { known, found },
-            Self::Rekeyed => StoreError::Rekeyed,
-            Self::Newer(cause) => StoreError::Newer {
-                path: path.into(),
-                cause,
-            },
-            Self::Tail(cause) => StoreError::of_tail(path, cause),
-        }
-    }
-}
-
-impl From<Newer> for Failure {
-    fn from(newer: Newer) -> Self {
-        Self::Newer(newer)
-    }
-}
-
-impl From<rusqlite::Error> for Failure {
-    fn from(error: rusqlite::Error) -> Self {
-        Self::Sqlite(error)
-    }
-}
-
-impl From<Damage> for Failure {
-    fn from(damage: Damage) -> Self {
-        Self::Corrupt(damage)
-    }
-}
 
 /// An open transaction, at the end of the log.
 pub(super) struct Transaction<'s> {

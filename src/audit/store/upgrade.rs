@@ -3,7 +3,8 @@
 use rusqlite::Connection;
 
 use super::Store;
-use super::transaction::{Failure, Transaction};
+use super::failure::Failure;
+use super::transaction::Transaction;
 use crate::audit::{StoreError, entry, schema};
 
 impl Store {

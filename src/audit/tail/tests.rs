@@ -1,6 +1,7 @@
 use std::fs;
 
 use super::*;
+use crate::audit::tree;
 
 const WAIT: Duration = Duration::from_secs(5);
 
@@ -128,14 +129,19 @@ fn one_at_a_time_has_the_turn() {
     assert!(two.try_turn().unwrap().is_some());
 }
 
-#[test]
-fn a_write_that_was_interrupted_is_no_record() {
+/// Three records, and the tail in which they wait.
+fn three() -> (Vec<Frame>, Vec<u8>) {
     let desk = Desk::new();
     let mut tail = desk.tail();
     commit(&mut tail, 0);
     let frames: Vec<Frame> = (0..3).map(frame).collect();
     tail.turn(WAIT).unwrap().append(&batch(&frames)).unwrap();
-    let whole = desk.bytes();
+    (frames, desk.bytes())
+}
+
+#[test]
+fn a_write_that_was_interrupted_is_no_record() {
+    let (frames, whole) = three();
     let ends = [0, 1, 2, 3].map(|many| 17 + batch(&frames[..many]).bytes.len());
     for cut in 0..=whole.len() {
         let found = parse(&whole[..cut], mark_of("log"));
@@ -151,12 +157,7 @@ fn a_write_that_was_interrupted_is_no_record() {
 
 #[test]
 fn no_changed_bit_makes_another_record() {
-    let desk = Desk::new();
-    let mut tail = desk.tail();
-    commit(&mut tail, 0);
-    let frames: Vec<Frame> = (0..3).map(frame).collect();
-    tail.turn(WAIT).unwrap().append(&batch(&frames)).unwrap();
-    let whole = desk.bytes();
+    let (frames, whole) = three();
     for bit in 0..8 * whole.len() {
         let mut changed = whole.clone();
         changed[bit / 8] ^= 1 << (bit % 8);
