@@ -19,6 +19,7 @@ use std::path::{Path, PathBuf};
 use directories::{BaseDirs, ProjectDirs};
 
 pub use fresh::Fresh;
+pub use system::sync_directory;
 
 /// The directories and files that the product uses; nothing here is created before it is needed.
 #[derive(Debug, Clone, PartialEq, Eq)]

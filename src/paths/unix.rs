@@ -47,3 +47,11 @@ pub(super) fn ours_alone(path: &Path, meta: &fs::Metadata, mode: u32) -> io::Res
     }
     Ok(())
 }
+
+/// Waits until the names of the files in a directory are on the disk.
+///
+/// # Errors
+/// What the system says.
+pub fn sync_directory(place: &Path) -> io::Result<()> {
+    fs::File::open(place)?.sync_all()
+}

@@ -7,6 +7,7 @@ use std::path::Path;
 
 use super::delivery::Delivery;
 use crate::audit::spool::Batch;
+use crate::paths;
 use crate::wording::chain;
 
 /// Writes a batch as one segment. What was written before a cursor was lost is written again, perhaps
@@ -34,7 +35,7 @@ fn write(directory: &Path, batch: &Batch) -> io::Result<()> {
     if let Some(head) = &batch.head {
         put(&place, &format!("{name}.checkpoint"), head.as_bytes())?;
     }
-    sync_directory(&place)
+    paths::sync_directory(&place)
 }
 
 /// Whoever looks sees no file or the whole of it.
@@ -45,17 +46,6 @@ fn put(place: &Path, name: &str, content: &[u8]) -> io::Result<()> {
     file.sync_all()?;
     drop(file);
     fs::rename(&fresh, place.join(name))
-}
-
-#[cfg(unix)]
-fn sync_directory(place: &Path) -> io::Result<()> {
-    File::open(place)?.sync_all()
-}
-
-#[cfg(not(unix))]
-#[expect(clippy::unnecessary_wraps, reason = "other systems can fail at it")]
-fn sync_directory(_place: &Path) -> io::Result<()> {
-    Ok(())
 }
 
 #[cfg(test)]
