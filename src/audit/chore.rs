@@ -2,7 +2,6 @@
 //! into the database, and renewing the keychain's mark. Both wait for the disk or the keychain, and
 //! neither holds up a commit for longer than one flush.
 
-use std::fs::OpenOptions;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::mpsc::sync_channel;
@@ -12,7 +11,7 @@ use rusqlite::{Connection, OptionalExtension as _, params};
 
 use super::AuditSettings;
 use super::error::StoreError;
-use super::file::beside;
+use super::file;
 use super::key::KeyError;
 use super::mark::{self, Mark};
 use super::process::take_within;
@@ -121,14 +120,7 @@ impl Chore {
             move |cause| StoreError::Place { path, cause }
         };
         let _alone = take_within(&lock, PATIENCE).map_err(place(&lock))?;
-        let wal = beside(&self.database(), "-wal");
-        // Flushing may need the right to write (Windows). SQLite keeps no locks on this file that
-        // closing it could drop.
-        match OpenOptions::new().write(true).open(&wal) {
-            Ok(file) => file.sync_all().map_err(place(&wal))?,
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
-            Err(error) => return Err(place(&wal)(error)),
-        }
+        file::flush(&self.database()).map_err(|(path, cause)| place(&path)(cause))?;
         let old = mark::read(&*self.secrets).map_err(|error| StoreError::Key(error.into()))?;
         if mark.replaces(old.as_ref(), |head| self.knows(head)) {
             mark::write(&*self.secrets, mark).map_err(|error: KeyError| StoreError::Key(error))?;

@@ -1,6 +1,7 @@
 //! The log's files: where those lie that belong to the database, and which is which.
 
-use std::fs::Metadata;
+use std::fs::{Metadata, OpenOptions};
+use std::io;
 use std::path::{Path, PathBuf};
 
 /// A file whose name is the database's and more.
@@ -9,6 +10,21 @@ pub fn beside(database: &Path, suffix: &str) -> PathBuf {
     let mut name = database.as_os_str().to_owned();
     name.push(suffix);
     name.into()
+}
+
+/// Waits until what has been committed to a database is on the disk.
+///
+/// # Errors
+/// What the system says, with the file that it says it of.
+pub fn flush(database: &Path) -> Result<(), (PathBuf, io::Error)> {
+    let log = beside(database, "-wal");
+    // Flushing may need the right to write (Windows). SQLite keeps no locks on this file that
+    // closing it could drop.
+    let flushed = OpenOptions::new().write(true).open(&log);
+    match flushed.and_then(|log| log.sync_all()) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err((log, error)),
+        Ok(()) | Err(_) => Ok(()),
+    }
 }
 
 /// Tells one file from another that took its name.
