@@ -108,6 +108,9 @@ pub enum Damage {
     /// Numbers of records do not follow each other.
     #[error("record {0} is missing")]
     Gap(u64),
+    /// A signed head in the tail beside the database is not that of the records there.
+    #[error("the signed head over {0} records is not theirs")]
+    Head(u64),
     /// The database and the tail beside it hold two records of one number.
     #[error("record {0} is there twice, and they differ")]
     Fork(u64),

@@ -5,7 +5,7 @@ use crate::format::Newer;
 /// Grows when a table changes, or what belongs to the log beside them. An older program refuses a newer file, also one that was brought forward
 /// while it had it open: it looks in every transaction. Whatever brings a log forward does so in one
 /// transaction that also appends a record, by which those notice it who do not look at the number.
-pub const VERSION: i64 = 3;
+pub const VERSION: i64 = 4;
 
 /// Tells this file from other programs' databases (`PRAGMA application_id`): "chap".
 pub const APPLICATION_ID: i64 = 0x6368_6170;
@@ -29,7 +29,7 @@ pub fn create() -> String {
 }
 
 /// What each version added to the one before; a log is brought forward by those that it lacks.
-pub const VERSIONS: [&str; 3] = [FIRST, SECOND, THIRD];
+pub const VERSIONS: [&str; 4] = [FIRST, SECOND, THIRD, FOURTH];
 
 /// `record` is the log itself and only ever grows: each body is stored as the
 /// bytes that were hashed, each leaf is SHA-256(0x00 ‖ body) (RFC 9162 §2.1.1); `seq` starts at 0
@@ -37,8 +37,8 @@ pub const VERSIONS: [&str; 3] = [FIRST, SECOND, THIRD];
 ///
 /// All else is working state and proves nothing. That includes `process` and `closes`, which stand
 /// in `record` so that a commit touches a single page: what is open is what no later row closes.
-/// For the same reason `head` lags behind in durability `process`: it holds the tree as it was when
-/// the head was last signed, and the leaves since then are in `record`.
+/// For the same reason `head` lags behind: it holds the tree as it was when a head was last stored, and
+/// the leaves since then are in `record`.
 const FIRST: &str = "
 CREATE TABLE log (
   one INTEGER PRIMARY KEY CHECK (one = 1),
@@ -102,3 +102,7 @@ CREATE TABLE rotated (
 
 /// The newest records may wait in the tail beside the file, of which older programs know nothing.
 const THIRD: &str = "";
+
+/// Signed heads may wait there too, and what follows the last of these frames is of earlier times: older
+/// programs would take it for a write that was interrupted.
+const FOURTH: &str = "";

@@ -3,9 +3,9 @@
 //! A transaction begins immediately, so that all processes of the account take turns; it catches up
 //! with what the others appended, applies the rules that only hold inside it (the session is the
 //! current one, the rate is not used up), appends, and commits. A refused intent writes nothing and
-//! costs the others in the same transaction nothing. In durability `process` records of calls are
-//! appended to the [`tail`](super::tail) instead where that comes to the same, and carried over by the
-//! next transaction.
+//! costs the others in the same transaction nothing. Records of calls are appended to the
+//! [`tail`](super::tail) instead where that comes to the same, and carried over by the next
+//! transaction.
 //!
 //! Nothing here waits for a person, a network or a keychain. It is called by the writer, and in
 //! durability `process` also from the caller's own thread, because a commit that does not wait for
@@ -33,6 +33,7 @@ mod carry;
 mod cosigned;
 mod custodian;
 mod failure;
+mod head;
 mod opening;
 mod prune;
 mod quick;
@@ -49,7 +50,7 @@ pub use prune::{Prune, Pruned};
 
 /// How long a transaction waits for the others' before it is refused.
 pub const BUSY: Duration = Duration::from_secs(5);
-/// Records after which a head is signed in durability `process`.
+/// Records after which a head is signed and stored in the database.
 const SIGN_EVERY: u64 = 256;
 
 /// The open log.
@@ -69,7 +70,7 @@ pub struct Store {
     process: Box<str>,
     /// The tree as of the last transaction of this process.
     frontier: Frontier,
-    /// How many records the newest signed head covers, as far as this process knows.
+    /// How many records the newest signed head in the database covers, as far as this process knows.
     signed: u64,
     /// The open session as of the last transaction of this process.
     session: Option<Generation>,
@@ -231,7 +232,7 @@ impl Store {
         self.frontier.size()
     }
 
-    /// Whether records were appended since the head was signed.
+    /// Whether records were appended since a head was stored in the database.
     #[must_use]
     pub fn is_unsigned(&self) -> bool {
         self.frontier.size() > self.signed

@@ -1,17 +1,23 @@
 //! The tail: the newest records, in a file beside the database, until they are carried into it.
 //!
-//! A commit of SQLite writes a page twice over and takes six file locks, twice for every call. In
-//! durability `process` a record is appended here instead, by one write of the record alone.
-//! Whatever commits the long way carries the tail over first, in order, in its own transaction; so
-//! does whoever signs the head, after 256 records or a second. Like the write-ahead log the file
-//! belongs to the database: what is in it is part of the log.
+//! A commit of SQLite writes a page twice over and takes six file locks, twice for every call. The
+//! records of calls are appended here instead, by one write of the records alone. Whatever commits
+//! the long way carries the tail over first, in order, in its own transaction; so does the writer,
+//! after 256 records or a second. Like the write-ahead log the file belongs to the database: what is
+//! in it is part of the log.
 //!
 //! The file is a head and frames. Each of them ends with a seal: a number (of the head: how many
 //! records the database had; of a frame: the record's), eight bytes (of the head: which log it is; of
 //! a frame: the beginning of a digest of it), and whether the tail is open. A process may append where
-//! the file ends with the very seal with which this process knows it to end: then nobody has written
+//! the tail ends with the very seal with which this process knows it to end: then nobody has written
 //! since, here or in the database, because whoever commits there changes the seal beforehand. All of
 //! that happens under a kernel lock on the file.
+//!
+//! In durability `strict` a signed head follows the records that are appended together, and all of it
+//! is on the disk before anybody hears of it. What the disk then has to write should be that alone, so
+//! the file does not shrink, and frames are written over those of earlier times; four bytes of nought
+//! say where they stop. What is behind them is never taken for a frame of these times: its numbers are
+//! lower.
 
 use std::fs::{File, TryLockError};
 use std::io::{self, Read as _, Seek as _, SeekFrom};
@@ -19,16 +25,24 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use super::file::{self, FileId};
+use crate::config::Durability;
 use crate::paths;
 
 mod frame;
 
-pub use frame::{Batch, EMPTY, Found, Frame};
+pub use frame::{Batch, EMPTY, Found, Frame, SignedHead};
 
-use frame::{CLOSED, Mark, SEAL, Seal, length, mark_of, parse, sealed};
+use frame::{CLOSED, Mark, SEAL, STOP, Seal, is_stop, length, mark_of, parse, sealed};
 
 /// How long to pause between two tries to get the lock.
 const PAUSE: Duration = Duration::from_millis(1);
+/// By how much a file grows in which frames are to be written over what is there: then a flush has
+/// nothing to write but these, not also how long the file is and where it lies.
+const STEP: usize = 128 << 10;
+/// How much of that a tail keeps that begins anew.
+const ROOM: u64 = 1 << 20;
+/// A seal and what stops after it.
+const ENDING: usize = SEAL + STOP.len();
 
 /// The tail as this process knows it.
 #[derive(Debug)]
@@ -52,6 +66,15 @@ pub fn place(database: &Path) -> PathBuf {
     file::beside(database, "-tail")
 }
 
+/// Whether there is a tail that records wait in.
+#[must_use]
+pub fn is_waiting(database: &Path) -> bool {
+    let mut beginning = [0; ENDING];
+    let tail = File::open(place(database));
+    let read = tail.and_then(|tail| read_at(&tail, &mut beginning, 0));
+    read.is_ok_and(|count| count > SEAL && !is_stop(&beginning[SEAL..count]))
+}
+
 /// Reads the tail of a log without taking part. What is being appended at this moment is not there
 /// yet.
 ///
@@ -72,8 +95,12 @@ impl Tail {
     /// When it cannot be opened privately.
     pub fn open(database: &Path, log_id: &str) -> io::Result<Self> {
         let path = place(database);
+        let file = paths::open_private(&path)?;
+        if file.metadata()?.len() == 0 {
+            paths::sync_directory(path.parent().unwrap_or(&path))?;
+        }
         Ok(Self {
-            file: paths::open_private(&path)?,
+            file,
             path,
             mark: mark_of(log_id),
             end: 0,
@@ -124,6 +151,33 @@ impl Tail {
             }
         }
     }
+
+    /// Writes at the end.
+    fn write(&self, bytes: &[u8], durability: Durability) -> io::Result<()> {
+        match durability {
+            Durability::Process => write_at(&self.file, bytes, self.end),
+            Durability::Strict => {
+                self.make_room(self.end + length(bytes.len()))?;
+                write_at(&self.file, bytes, self.end)?;
+                self.file.sync_data()
+            }
+        }
+    }
+
+    /// How long the file is. Asking for more than that would have the next write note its time, which
+    /// the disk would have to write too.
+    fn length(&self) -> io::Result<u64> {
+        (&self.file).seek(SeekFrom::End(0))
+    }
+
+    fn make_room(&self, end: u64) -> io::Result<()> {
+        let mut until = self.length()?;
+        while until < end {
+            write_at(&self.file, &vec![0; STEP], until)?;
+            until += length(STEP);
+        }
+        Ok(())
+    }
 }
 
 impl Turn<'_> {
@@ -136,26 +190,27 @@ impl Turn<'_> {
         let Some(start) = self.0.end.checked_sub(length(SEAL)) else {
             return false;
         };
-        // One byte more shows whether anything follows.
-        let mut last = [0; SEAL + 1];
-        let read = read_at(&self.0.file, &mut last, start);
-        read.is_ok_and(|count| count == SEAL) && last[..SEAL] == seal
+        let mut last = [0; ENDING];
+        let count = read_at(&self.0.file, &mut last, start).unwrap_or(0);
+        count >= SEAL && last[..SEAL] == seal && is_stop(&last[SEAL..count])
     }
 
     /// Appends records to a tail that is current.
     ///
     /// # Errors
     /// What the system says; then nothing was appended.
-    pub fn append(&mut self, batch: &Batch) -> io::Result<()> {
+    pub fn append(&mut self, batch: &mut Batch, durability: Durability) -> io::Result<()> {
+        let seal = batch.seal;
+        let bytes = batch.stopped();
         let tail = &mut *self.0;
-        if let Err(error) = write_at(&tail.file, &batch.bytes, tail.end) {
+        if let Err(error) = tail.write(bytes, durability) {
             tail.seal = None;
             // What is left of it is no record, and goes with the next transaction at the latest.
             let _cut = tail.file.set_len(tail.end);
             return Err(error);
         }
-        tail.end += length(batch.bytes.len());
-        tail.seal = Some(batch.seal);
+        tail.end += length(bytes.len() - STOP.len());
+        tail.seal = Some(seal);
         Ok(())
     }
 
@@ -164,18 +219,20 @@ impl Turn<'_> {
     /// # Errors
     /// What the system says.
     pub fn read(&mut self) -> io::Result<Found> {
+        let known = self.is_current().then_some(self.0.end);
         let tail = &mut *self.0;
         // Until a transaction is through, this process knows less than the tail.
         tail.seal = None;
-        let mut head = [0; SEAL + 1];
-        let count = read_at(&tail.file, &mut head, 0)?;
-        if count <= SEAL {
-            return Ok(parse(&head[..count], tail.mark));
-        }
+        let whole = tail.length()?;
         let mut bytes = Vec::new();
         (&tail.file).seek(SeekFrom::Start(0))?;
-        (&tail.file).read_to_end(&mut bytes)?;
-        Ok(parse(&bytes, tail.mark))
+        // Behind that there are only frames of earlier times.
+        let mut used = (&tail.file).take(known.unwrap_or(whole));
+        used.read_to_end(&mut bytes)?;
+        Ok(Found {
+            length: whole,
+            ..parse(&bytes, tail.mark)
+        })
     }
 
     /// Before the database is committed with `size` records: from now on nobody appends to the tail as
@@ -198,16 +255,28 @@ impl Turn<'_> {
         }
     }
 
-    /// After the database was committed with `size` records: the tail begins anew.
+    /// After the database was committed with `size` records: the tail begins anew. It keeps its room, with
+    /// what earlier frames have left there, if records are to survive the machine.
     ///
     /// # Errors
     /// What the system says; then the tail stays closed until the next transaction.
-    pub fn begin_anew(&mut self, found: &Found, size: u64) -> io::Result<()> {
+    pub fn begin_anew(
+        &mut self,
+        found: &Found,
+        size: u64,
+        durability: Durability,
+    ) -> io::Result<()> {
         let tail = &mut *self.0;
         let head = sealed(size, tail.mark);
         if !found.holds_nothing() {
-            write_at(&tail.file, &head, 0)?;
-            tail.file.set_len(EMPTY)?;
+            write_at(&tail.file, &[&head[..], &STOP].concat(), 0)?;
+        }
+        let most = match durability {
+            Durability::Process => EMPTY,
+            Durability::Strict => ROOM,
+        };
+        if found.length > most {
+            tail.file.set_len(most)?;
         }
         (tail.end, tail.seal) = (EMPTY, Some(head));
         Ok(())

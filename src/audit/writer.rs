@@ -4,8 +4,9 @@
 //! arrives meanwhile goes into the next one. In durability `process` a commit is over sooner than
 //! another thread wakes up, so whoever comes first commits for all, on the spot; the thread is
 //! called when somebody else holds the log, and for whole transactions when there are many calls to
-//! be dealt with. It also does what nobody should wait for: opening, signing what was left unsigned for a second, looking
-//! after dead processes, and sending off chores. With nothing to do it sleeps without waking.
+//! be dealt with. It also does what nobody should wait for: opening, carrying over what has waited in
+//! the tail for a second, looking after dead processes, and sending off chores. With nothing to do it
+//! sleeps without waking.
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError, TryLockError};
@@ -21,8 +22,8 @@ use super::store::{Patience, Work};
 use super::{AuditSettings, Receipt};
 use crate::config::Durability;
 
-/// How long a record may stay unsigned in durability `process`.
-const UNSIGNED: Duration = Duration::from_secs(1);
+/// How long a record may wait in the tail, which in durability `process` means unsigned.
+const CARRY_WITHIN: Duration = Duration::from_secs(1);
 /// The part of a commit's time that is spent waiting for more to come along.
 const GATHER_DIVISOR: u32 = 8;
 /// With more calls than these under way the thread does the transactions, while others are dealt with.
@@ -182,7 +183,7 @@ impl Writer {
         if self.stirred.swap(true, Ordering::Relaxed) && !laden {
             return;
         }
-        let wait = if laden { Duration::ZERO } else { UNSIGNED };
+        let wait = if laden { Duration::ZERO } else { CARRY_WITHIN };
         lock(&self.queue).upkeep_by(Instant::now() + wait);
         self.wake.notify_one();
     }

@@ -5,10 +5,11 @@ use std::path::Path;
 use rusqlite::{Connection, OptionalExtension as _, params};
 
 use super::failure::Failure;
+use super::head::{check_signed, read_leaves, store_head, stored_head};
 use super::transaction::{number, row_id, run};
 use super::{BUSY, OPEN_FLAGS};
 use crate::audit::error::{Damage, StoreError};
-use crate::audit::tail::{self, Frame, Tail};
+use crate::audit::tail::{self, Frame, SignedHead, Tail};
 use crate::audit::{schema, tree};
 
 /// Inserts records that the database does not have yet.
@@ -67,7 +68,7 @@ fn check(conn: &Connection, frame: &Frame) -> Result<(), Failure> {
 /// # Errors
 /// What the database says; it may be read as it is then.
 pub fn settle(database: &Path) -> Result<(), StoreError> {
-    if !holds_more_than_a_head(database) {
+    if !tail::is_waiting(database) {
         return Ok(());
     }
     let failed = |error| StoreError::from_sqlite(database, error);
@@ -92,11 +93,21 @@ fn settle_in(conn: &Connection, database: &Path) -> Result<(), Failure> {
     run(conn, "BEGIN IMMEDIATE")?;
     let found = turn.read().map_err(Failure::Tail)?;
     carry(conn, &found.frames)?;
+    if let Some(signed) = &found.signed {
+        adopt(conn, signed)?;
+    }
     // If it is not reached, closing the connection rolls back.
     Ok(run(conn, "COMMIT")?)
 }
 
-fn holds_more_than_a_head(database: &Path) -> bool {
-    let tail = std::fs::metadata(tail::place(database));
-    tail.is_ok_and(|tail| tail.len() > tail::EMPTY)
+/// Stores the newest head that was signed in the tail, if the database has no more records than that.
+fn adopt(conn: &Connection, signed: &SignedHead) -> Result<(), Failure> {
+    let found = size(conn)?;
+    if found != signed.size {
+        return Ok(());
+    }
+    let (mut frontier, _) = stored_head(conn)?;
+    read_leaves(conn, &mut frontier, found)?;
+    check_signed(conn, signed, &frontier)?;
+    Ok(store_head(conn, &frontier, &signed.note)?)
 }

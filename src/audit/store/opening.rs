@@ -12,7 +12,7 @@ use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags, OptionalExtension as _, params};
 
 use super::custodian::{Answer, Custodian};
-use super::transaction::stored_head;
+use super::head::stored_head;
 use super::{BUSY, Store};
 use crate::audit::entry::{self, Device};
 use crate::audit::error::{Damage, StoreError};

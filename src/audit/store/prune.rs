@@ -61,6 +61,7 @@ impl Transaction<'_> {
         };
         let count = self.empty(from, end)?;
         if count > 0 {
+            self.clears = true;
             let draft = entry::pruned(self.device, end, count);
             self.append(&draft, None, None)?;
         }

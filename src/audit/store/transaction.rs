@@ -1,16 +1,19 @@
 //! What happens inside a transaction.
 
+use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use rusqlite::{Connection, OptionalExtension as _, params};
+use rusqlite::{Connection, params};
 
 use super::carry::{carry, size};
 use super::failure::Failure;
+use super::head::{check_signed, read_leaves, store_head, stored_head};
 use super::{Done, SIGN_EVERY, Store, Work};
 use crate::audit::checkpoint;
 use crate::audit::entry::{self, Device, Draft};
-use crate::audit::error::{Damage, StoreError};
+use crate::audit::error::StoreError;
+use crate::audit::file;
 use crate::audit::key::Keys;
 use crate::audit::schema;
 use crate::audit::tail::Turn;
@@ -32,6 +35,7 @@ const MARKS_KEPT: u32 = 64;
 /// An open transaction, at the end of the log.
 pub(super) struct Transaction<'s> {
     pub(super) conn: &'s Connection,
+    path: &'s Path,
     pub(super) device: &'s Device,
     pub(super) keys: Arc<Keys>,
     pub(super) origin: &'s str,
@@ -43,6 +47,8 @@ pub(super) struct Transaction<'s> {
     stamp: String,
     pub(super) short: bool,
     carried: usize,
+    /// Whether nothing is to be left of earlier records beside the database.
+    pub(super) clears: bool,
 }
 
 impl Store {
@@ -68,6 +74,7 @@ impl Store {
         let uptime = self.clock.uptime();
         let mut transaction = Transaction {
             conn: &self.conn,
+            path: &self.path,
             device: &self.device,
             keys: Arc::clone(&self.keys),
             origin: &self.origin,
@@ -79,6 +86,7 @@ impl Store {
             stamp: now.to_string(),
             short: self.short,
             carried: 0,
+            clears: false,
         };
         let done = transaction.whole(&mut turn, self.clocks.as_ref(), self.durability, work);
         let Transaction {
@@ -121,7 +129,14 @@ impl Transaction<'_> {
         let found = tail.read().map_err(Failure::Tail)?;
         carry(self.conn, &found.frames)?;
         self.carried = found.frames.len();
+        let known = self.frontier.size();
         self.catch_up()?;
+        if let Some(signed) = &found.signed
+            && signed.size > known
+            && signed.size == self.frontier.size()
+        {
+            check_signed(self.conn, signed, &self.frontier)?;
+        }
         let before = self.frontier.size();
         if found.torn > 0 {
             self.append(&entry::torn(self.device, found.torn), None, None)?;
@@ -131,10 +146,12 @@ impl Transaction<'_> {
             self.append(&draft, None, None)?;
         }
         let done = work(self)?;
-        let wrote = self.frontier.size() > before;
+        let wrote = self.frontier.size() > before || self.carried > 0;
         let due = match durability {
             Durability::Strict => wrote,
-            Durability::Process => self.frontier.size() - self.signed >= SIGN_EVERY,
+            Durability::Process => {
+                found.signed.is_some() || self.frontier.size() - self.signed >= SIGN_EVERY
+            }
         };
         if due {
             self.sign()?;
@@ -143,7 +160,19 @@ impl Transaction<'_> {
         let size = self.frontier.size();
         tail.announce(&found, size).map_err(Failure::Tail)?;
         run(self.conn, "COMMIT")?;
-        if let Err(error) = tail.begin_anew(&found, size) {
+        let room = if self.clears {
+            Durability::Process
+        } else {
+            durability
+        };
+        let flushed = match durability {
+            // What lasted in the tail is to last in the database.
+            Durability::Process if found.signed.is_some() => {
+                file::flush(self.path).map_err(|(_, cause)| cause)
+            }
+            Durability::Process | Durability::Strict => Ok(()),
+        };
+        if let Err(error) = flushed.and_then(|()| tail.begin_anew(&found, size, room)) {
             tracing::debug!(%error, "the audit log's tail was not begun anew");
         }
         Ok((done, session.map(|(session, _)| session)))
@@ -170,7 +199,7 @@ impl Transaction<'_> {
             self.leap()?;
         }
         if found > self.frontier.size() {
-            self.read_leaves(found)?;
+            read_leaves(self.conn, &mut self.frontier, found)?;
         }
         Ok(())
     }
@@ -183,25 +212,6 @@ impl Transaction<'_> {
             self.signed = self.signed.max(signed);
         }
         Ok(())
-    }
-
-    fn read_leaves(&mut self, until: u64) -> Result<(), Failure> {
-        let mut statement = self
-            .conn
-            .prepare_cached("SELECT seq, leaf FROM record WHERE seq >= ?1 ORDER BY seq")?;
-        let mut rows = statement.query([row_id(self.frontier.size())])?;
-        while let Some(row) = rows.next()? {
-            let (seq, leaf): (i64, tree::Hash) = (row.get(0)?, row.get(1)?);
-            if number(seq) != self.frontier.size() {
-                return Err(Damage::Gap(self.frontier.size()).into());
-            }
-            self.frontier.push(leaf);
-        }
-        if self.frontier.size() == until {
-            Ok(())
-        } else {
-            Err(Damage::Gap(self.frontier.size()).into())
-        }
     }
 
     /// How many records there are.
@@ -287,9 +297,7 @@ impl Transaction<'_> {
         }
         self.check_key()?;
         let note = checkpoint::sign(self.origin, head.size, &head.root, &self.keys.signing);
-        self.conn
-            .prepare_cached("UPDATE head SET size = ?1, frontier = ?2, note = ?3 WHERE one = 1")?
-            .execute(params![row_id(head.size), self.frontier.to_bytes(), note])?;
+        store_head(self.conn, &self.frontier, &note)?;
         self.signed = head.size;
         Ok(head)
     }
@@ -334,18 +342,6 @@ pub(super) fn new_id(now: Timestamp) -> uuid::Uuid {
 /// Runs a statement that answers nothing.
 pub(super) fn run(conn: &Connection, sql: &str) -> rusqlite::Result<()> {
     conn.prepare_cached(sql)?.execute([]).map(|_| ())
-}
-
-/// The tree of the newest signed head, and how many records the head covers.
-pub(super) fn stored_head(conn: &Connection) -> Result<(Frontier, u64), Failure> {
-    let (size, bytes, note): (i64, Vec<u8>, Option<String>) = conn
-        .prepare_cached("SELECT size, frontier, note FROM head WHERE one = 1")?
-        .query_row([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))
-        .optional()?
-        .ok_or(Damage::Table("head"))?;
-    let size = number(size);
-    let frontier = Frontier::from_bytes(size, &bytes).map_err(Damage::Frontier)?;
-    Ok((frontier, note.map_or(0, |_| size)))
 }
 
 /// A number from the database; what is negative there was not written by us and is found elsewhere.

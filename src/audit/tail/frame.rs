@@ -4,12 +4,16 @@ use crate::audit::tree::{self, Hash};
 
 /// A number, a mark, and one byte.
 pub(super) const SEAL: usize = 17;
-/// The length of a tail in which nothing waits.
+/// The length of a tail in which nothing waits and that has no room either.
 pub const EMPTY: u64 = 17;
+/// What follows the last frame where the file does not end there: the length of no frame.
+pub(super) const STOP: [u8; 4] = [0; 4];
 const OPEN: u8 = 0;
 pub(super) const CLOSED: u8 = 0xff;
 /// Before a frame's texts: lengths of the body and of the process' name, and what it closes.
 const PREFIX: usize = 13;
+/// Instead of a length of the name: the frame is a signed head.
+const SIGNED: u8 = 0xff;
 /// No record is near as long.
 const LONGEST: usize = 64 << 20;
 pub(super) type Seal = [u8; SEAL];
@@ -30,13 +34,27 @@ pub struct Frame {
     pub body: Vec<u8>,
 }
 
+/// A signed head over the log with the records that wait.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SignedHead {
+    /// How many records it covers, as it says.
+    pub size: u64,
+    /// The C2SP checkpoint.
+    pub note: Box<str>,
+}
+
 /// What the tail holds.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Found {
     /// The records, each the next one of the one before it.
     pub frames: Vec<Frame>,
+    /// The newest signed head among them. Whoever signs has also seen to it that the records before it
+    /// are on the disk.
+    pub signed: Option<SignedHead>,
     /// How many bytes follow that are no record: a write that was interrupted.
     pub torn: usize,
+    /// How long the file is.
+    pub(super) length: u64,
     /// Where the last seal ends, and what it is.
     pub(super) end: u64,
     pub(super) seal: Option<Seal>,
@@ -45,8 +63,13 @@ pub struct Found {
 /// Frames that are to be appended together.
 #[derive(Debug, Default)]
 pub struct Batch {
-    pub(super) bytes: Vec<u8>,
+    bytes: Vec<u8>,
     pub(super) seal: Seal,
+}
+
+enum Item {
+    Record(Frame),
+    Signed(SignedHead),
 }
 
 impl Batch {
@@ -59,19 +82,41 @@ impl Batch {
         closes: Option<u64>,
         body: &[u8],
     ) {
-        let process = process.unwrap_or_default().as_bytes();
-        let length = u32::try_from(body.len()).unwrap_or(u32::MAX);
-        let named = u8::try_from(process.len()).unwrap_or(u8::MAX);
+        let process = process.unwrap_or_default();
+        let named = u8::try_from(process.len()).unwrap_or(SIGNED);
         // Numbers of records do not reach the end of their type.
         let closes = closes.map_or(0, |closes| closes + 1);
+        self.push((named, closes, process), seq, leaf, body);
+    }
+
+    /// Adds a head over all records up to here.
+    pub fn sign(&mut self, size: u64, note: &str) {
+        let leaf = tree::leaf_hash(note.as_bytes());
+        self.push((SIGNED, 0, ""), size, &leaf, note.as_bytes());
+    }
+
+    fn push(
+        &mut self,
+        (named, closes, process): (u8, u64, &str),
+        number: u64,
+        leaf: &Hash,
+        body: &[u8],
+    ) {
+        let length = u32::try_from(body.len()).unwrap_or(u32::MAX);
         let start = self.bytes.len();
         self.bytes.extend_from_slice(&length.to_le_bytes());
         self.bytes.push(named);
         self.bytes.extend_from_slice(&closes.to_le_bytes());
-        self.bytes.extend_from_slice(process);
-        self.seal = sealed(seq, sum(&self.bytes[start..], seq, leaf));
+        self.bytes.extend_from_slice(process.as_bytes());
+        self.seal = sealed(number, sum(&self.bytes[start..], number, leaf));
         self.bytes.extend_from_slice(body);
         self.bytes.extend_from_slice(&self.seal);
+    }
+
+    /// As they are written, with what stops whoever reads on.
+    pub(super) fn stopped(&mut self) -> &[u8] {
+        self.bytes.extend_from_slice(&STOP);
+        &self.bytes
     }
 }
 
@@ -80,64 +125,98 @@ impl Found {
     pub(super) fn holds_nothing(&self) -> bool {
         self.frames.is_empty() && self.torn == 0
     }
+
+    /// Takes the record with the number `next`, or a head over those before it; whether it is one.
+    fn take(&mut self, item: Item, next: u64) -> bool {
+        match item {
+            Item::Record(frame) if frame.seq == next => self.frames.push(frame),
+            Item::Signed(head) if head.size == next => self.signed = Some(head),
+            Item::Record(_) | Item::Signed(_) => return false,
+        }
+        true
+    }
 }
 
+/// Reads the bytes of a tail, or those of its beginning that are in use.
 pub(super) fn parse(bytes: &[u8], ours: Mark) -> Found {
     let mut found = Found {
         torn: bytes.len(),
+        length: length(bytes.len()),
         ..Found::default()
     };
     let Some((head, mut rest)) = bytes.split_first_chunk::<SEAL>() else {
         return found;
     };
-    if parts(head).1 != ours {
+    let (mut next, log) = parts(head);
+    if log != ours {
         return found;
     }
     found.seal = Some(*head);
-    while let Some((frame, seal, after)) = frame(rest) {
-        let follows = found
-            .frames
-            .last()
-            .is_none_or(|last| last.seq + 1 == frame.seq);
-        if !follows {
-            break;
-        }
-        found.frames.push(frame);
+    while !is_stop(rest)
+        && let Some((item, seal, after)) = item(rest)
+        && found.take(item, next)
+    {
+        next = found.frames.last().map_or(next, |last| last.seq + 1);
         (found.seal, rest) = (Some(seal), after);
     }
     found.end = length(bytes.len() - rest.len());
-    found.torn = rest.len();
+    found.torn = if is_stop(rest) { 0 } else { begun(rest) };
     found
 }
 
-/// The frame that bytes begin with, its seal, and what follows it.
-fn frame(bytes: &[u8]) -> Option<(Frame, Seal, &[u8])> {
-    let (prefix, rest) = bytes.split_first_chunk::<PREFIX>()?;
+/// Whether nothing follows: the end of the file, or where frames stop.
+pub(super) fn is_stop(rest: &[u8]) -> bool {
+    rest.iter().take(STOP.len()).all(|byte| *byte == 0)
+}
+
+/// How much of what bytes begin with belongs to a frame that was begun; behind it there may be older
+/// ones.
+fn begun(bytes: &[u8]) -> usize {
+    let whole = bytes.split_first_chunk::<PREFIX>().and_then(|(prefix, _)| {
+        let (named, body, _) = prefixed(prefix)?;
+        Some(PREFIX + named.unwrap_or(0) + body + SEAL)
+    });
+    whole.map_or(bytes.len(), |whole| whole.min(bytes.len()))
+}
+
+/// Length of the name, unless it is a signed head; length of the body; what it closes.
+fn prefixed(prefix: &[u8; PREFIX]) -> Option<(Option<usize>, usize, u64)> {
     let (body, prefix) = prefix.split_first_chunk::<4>()?;
     let (named, closes) = prefix.split_first()?;
-    let before = bytes.get(..PREFIX + usize::from(*named))?;
+    let named = (*named != SIGNED).then(|| usize::from(*named));
     let body = usize::try_from(u32::from_le_bytes(*body)).ok()?;
-    if body > LONGEST {
-        return None;
-    }
     let closes = u64::from_le_bytes(closes.try_into().ok()?);
-    let (process, rest) = rest.split_at_checked(usize::from(*named))?;
+    (body <= LONGEST).then_some((named, body, closes))
+}
+
+/// The frame that bytes begin with, its seal, and what follows it.
+fn item(bytes: &[u8]) -> Option<(Item, Seal, &[u8])> {
+    let (prefix, _) = bytes.split_first_chunk::<PREFIX>()?;
+    let (named, body, closes) = prefixed(prefix)?;
+    let (before, rest) = bytes.split_at_checked(PREFIX + named.unwrap_or(0))?;
     let (body, rest) = rest.split_at_checked(body)?;
     let (seal, rest) = rest.split_first_chunk::<SEAL>()?;
-    let (seq, mark) = parts(seal);
+    let (number, mark) = parts(seal);
     let leaf = tree::leaf_hash(body);
-    if sum(before, seq, &leaf) != mark {
+    if sum(before, number, &leaf) != mark {
         return None;
     }
-    let process = std::str::from_utf8(process).ok()?;
-    let frame = Frame {
-        seq,
-        leaf,
-        process: (!process.is_empty()).then(|| process.into()),
-        closes: closes.checked_sub(1),
-        body: body.to_vec(),
+    let item = if named.is_some() {
+        let process = std::str::from_utf8(&before[PREFIX..]).ok()?;
+        Item::Record(Frame {
+            seq: number,
+            leaf,
+            process: (!process.is_empty()).then(|| process.into()),
+            closes: closes.checked_sub(1),
+            body: body.to_vec(),
+        })
+    } else {
+        Item::Signed(SignedHead {
+            size: number,
+            note: std::str::from_utf8(body).ok()?.into(),
+        })
     };
-    Some((frame, *seal, rest))
+    Some((item, *seal, rest))
 }
 
 /// Of an open tail.

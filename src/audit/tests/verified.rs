@@ -210,7 +210,7 @@ async fn a_log_of_the_first_format_is_read_as_it_is_and_brought_forward() {
     for _ in 0..2 {
         calls(&desk, Process).await;
         assert_eq!(verdict(&desk), Verdict::Intact);
-        assert_eq!(records("the log went from format 1 to format 3"), 1);
+        assert_eq!(records("the log went from format 1 to format 4"), 1);
     }
 }
 
