@@ -25,7 +25,7 @@ use crate::config::Durability;
 /// How long a record may wait in the tail, which in durability `process` means unsigned.
 const CARRY_WITHIN: Duration = Duration::from_secs(1);
 /// The part of a commit's time that is spent waiting for more to come along.
-const GATHER_DIVISOR: u32 = 8;
+const GATHER_DIVISOR: u32 = 2;
 /// With more calls than these under way the thread does the transactions, while others are dealt with.
 const CROWD: usize = 8;
 /// The longest such wait.
