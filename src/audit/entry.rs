@@ -4,6 +4,7 @@
 //! arguments are redacted, digests made, texts escaped. `id`, `seq` and `timestamp`, which only the
 //! transaction knows, come first in every record, so that [`Draft::complete`] puts them in front.
 
+use std::ffi::OsStr;
 use std::fmt::Write as _;
 use std::net::{IpAddr, Ipv4Addr, UdpSocket};
 
@@ -228,6 +229,17 @@ pub fn pruned(device: &Device, end: u64, count: usize) -> Draft {
 pub fn torn(device: &Device, bytes: usize) -> Draft {
     let reason = format!("{bytes} bytes behind the last record were no record");
     note("torn", device, &reason)
+}
+
+/// Records waited in the tail that those from number `from` on should have come before.
+#[must_use]
+pub fn severed(device: &Device, from: u64, waited: usize, kept: &OsStr) -> Draft {
+    let kept = kept.to_string_lossy();
+    let reason = format!(
+        "records from number {from} on were lost before they reached the disk, as when the machine \
+         stops; {waited} later ones are kept in the file {kept}"
+    );
+    note("severed", device, &reason)
 }
 
 /// The log's key changes with this record, as the statement says that both keys signed.

@@ -71,8 +71,11 @@ pub fn place(database: &Path) -> PathBuf {
 pub fn is_waiting(database: &Path) -> bool {
     let mut beginning = [0; ENDING];
     let tail = File::open(place(database));
-    let read = tail.and_then(|tail| read_at(&tail, &mut beginning, 0));
-    read.is_ok_and(|count| count > SEAL && !is_stop(&beginning[SEAL..count]))
+    match tail.and_then(|tail| read_at(&tail, &mut beginning, 0)) {
+        Ok(count) => count > SEAL && !is_stop(&beginning[SEAL..count]),
+        // Elsewhere nobody may even read what another has locked.
+        Err(error) => error.kind() != io::ErrorKind::NotFound,
+    }
 }
 
 /// Reads the tail of a log without taking part. What is being appended at this moment is not there
@@ -223,16 +226,26 @@ impl Turn<'_> {
         let tail = &mut *self.0;
         // Until a transaction is through, this process knows less than the tail.
         tail.seal = None;
-        let whole = tail.length()?;
-        let mut bytes = Vec::new();
-        (&tail.file).seek(SeekFrom::Start(0))?;
-        // Behind that there are only frames of earlier times.
-        let mut used = (&tail.file).take(known.unwrap_or(whole));
-        used.read_to_end(&mut bytes)?;
+        let length = tail.length()?;
+        let mark = tail.mark;
+        // Behind its end there are only frames of earlier times.
+        let bytes = self.bytes(known.unwrap_or(length))?;
         Ok(Found {
-            length: whole,
-            ..parse(&bytes, tail.mark)
+            length,
+            ..parse(&bytes, mark)
         })
+    }
+
+    /// Its bytes up to there, or to the end of the file.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub fn bytes(&self, end: u64) -> io::Result<Vec<u8>> {
+        let mut file = &self.0.file;
+        file.seek(SeekFrom::Start(0))?;
+        let mut bytes = Vec::new();
+        file.take(end).read_to_end(&mut bytes)?;
+        Ok(bytes)
     }
 
     /// Before the database is committed with `size` records: from now on nobody appends to the tail as

@@ -1,6 +1,7 @@
 //! Carrying the tail into the database.
 
-use std::path::Path;
+use std::io;
+use std::path::{Path, PathBuf};
 
 use rusqlite::{Connection, OptionalExtension as _, params};
 
@@ -9,15 +10,31 @@ use super::head::{check_signed, read_leaves, store_head, stored_head};
 use super::transaction::{number, row_id, run};
 use super::{BUSY, OPEN_FLAGS};
 use crate::audit::error::{Damage, StoreError};
-use crate::audit::tail::{self, Frame, SignedHead, Tail};
+use crate::audit::file::beside;
+use crate::audit::tail::{self, Found, Frame, SignedHead, Tail, Turn};
 use crate::audit::{schema, tree};
+use crate::paths;
+
+/// How records that waited fare.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Carried {
+    /// The database has them.
+    All,
+    /// They cannot be taken in: those before them, from this number on, are in neither file. What was
+    /// committed in durability `process` may not have reached the disk when the machine stopped, while
+    /// what was written later did.
+    Severed(u64),
+}
 
 /// Inserts records that the database does not have yet.
-pub(super) fn carry(conn: &Connection, frames: &[Frame]) -> Result<(), Failure> {
-    if frames.is_empty() {
-        return Ok(());
-    }
+pub(super) fn carry(conn: &Connection, frames: &[Frame]) -> Result<Carried, Failure> {
+    let Some(first) = frames.first() else {
+        return Ok(Carried::All);
+    };
     let mut next = size(conn)?;
+    if first.seq > next {
+        return Ok(Carried::Severed(next));
+    }
     let mut insert = conn.prepare_cached(
         "INSERT INTO record (seq, leaf, process, closes, body) VALUES (?1, ?2, ?3, ?4, ?5)",
     )?;
@@ -26,9 +43,6 @@ pub(super) fn carry(conn: &Connection, frames: &[Frame]) -> Result<(), Failure> 
             // A process that was killed after its commit has left it here.
             check(conn, frame)?;
             continue;
-        }
-        if frame.seq > next {
-            return Err(Damage::Gap(next).into());
         }
         insert.execute(params![
             row_id(frame.seq),
@@ -39,7 +53,15 @@ pub(super) fn carry(conn: &Connection, frames: &[Frame]) -> Result<(), Failure> 
         ])?;
         next += 1;
     }
-    Ok(())
+    Ok(Carried::All)
+}
+
+/// Keeps the bytes of a tail that cannot be taken in, in a file of its own; where.
+pub(super) fn set_aside(database: &Path, found: &Found, tail: &Turn<'_>) -> io::Result<PathBuf> {
+    let first = found.frames.first().map_or(0, |frame| frame.seq);
+    let place = beside(database, &format!("-tail-{first}"));
+    paths::replace_private(&place, &tail.bytes(u64::MAX)?)?;
+    Ok(place)
 }
 
 /// How many records the database has.

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use rusqlite::{Connection, params};
 
-use super::carry::{carry, size};
+use super::carry::{Carried, carry, set_aside, size};
 use super::failure::Failure;
 use super::head::{check_signed, read_leaves, store_head, stored_head};
 use super::{Done, SIGN_EVERY, Store, Work};
@@ -16,7 +16,7 @@ use crate::audit::error::StoreError;
 use crate::audit::file;
 use crate::audit::key::Keys;
 use crate::audit::schema;
-use crate::audit::tail::Turn;
+use crate::audit::tail::{Found, Turn};
 use crate::audit::tree::{self, Frontier, Head};
 use crate::clock::{Timestamp, Uptime};
 use crate::config::Durability;
@@ -127,7 +127,7 @@ impl Transaction<'_> {
     ) -> Result<(T, Option<Generation>), Failure> {
         self.check_format()?;
         let found = tail.read().map_err(Failure::Tail)?;
-        carry(self.conn, &found.frames)?;
+        let carried = carry(self.conn, &found.frames)?;
         self.carried = found.frames.len();
         let known = self.frontier.size();
         self.catch_up()?;
@@ -138,6 +138,9 @@ impl Transaction<'_> {
             check_signed(self.conn, signed, &self.frontier)?;
         }
         let before = self.frontier.size();
+        if let Carried::Severed(from) = carried {
+            self.note_severed(from, &found, tail)?;
+        }
         if found.torn > 0 {
             self.append(&entry::torn(self.device, found.torn), None, None)?;
         }
@@ -176,6 +179,15 @@ impl Transaction<'_> {
             tracing::debug!(%error, "the audit log's tail was not begun anew");
         }
         Ok((done, session.map(|(session, _)| session)))
+    }
+
+    /// Keeps what cannot be taken in, and says so.
+    fn note_severed(&mut self, from: u64, found: &Found, tail: &Turn<'_>) -> Result<(), Failure> {
+        let place = set_aside(self.path, found, tail).map_err(Failure::Tail)?;
+        let name = place.file_name().unwrap_or_default();
+        let draft = entry::severed(self.device, from, found.frames.len(), name);
+        self.append(&draft, None, None)?;
+        Ok(())
     }
 
     /// A newer program may have brought the log forward since it was opened here; what it is to hold
