@@ -41,6 +41,8 @@ const PAUSE: Duration = Duration::from_millis(1);
 const STEP: usize = 128 << 10;
 /// How much of that a tail keeps that begins anew.
 const ROOM: u64 = 1 << 20;
+/// Whoever reads what somebody else brought reads no more of it; no tail is near as long.
+const LONGEST: u64 = 256 << 20;
 /// A seal and what stops after it.
 const ENDING: usize = SEAL + STOP.len();
 
@@ -84,8 +86,10 @@ pub fn is_waiting(database: &Path) -> bool {
 /// # Errors
 /// What the system says. A tail that does not exist holds nothing.
 pub fn read(database: &Path, log_id: &str) -> io::Result<Found> {
-    match std::fs::read(place(database)) {
-        Ok(bytes) => Ok(parse(&bytes, mark_of(log_id))),
+    let mut bytes = Vec::new();
+    let tail = File::open(place(database));
+    match tail.and_then(|tail| tail.take(LONGEST).read_to_end(&mut bytes)) {
+        Ok(_) => Ok(parse(&bytes, mark_of(log_id))),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Found::default()),
         Err(error) => Err(error),
     }

@@ -35,7 +35,7 @@ pub(super) use self::witnesses::column;
 use super::checkpoint::{self, Checkpoint, NoteError, VerifierKey, WitnessKey};
 use super::reader::{self, ReadError, Reader};
 use super::rotation::Signers;
-use super::tail;
+use super::tail::{self, Found};
 use super::tree::{Frontier, Hash, Head};
 
 /// What to verify, and what is known about it from elsewhere.
@@ -178,7 +178,7 @@ fn judge(
 ) -> Result<Report, VerifyError> {
     let mut report = Report::default();
     match examine(reader, request, &mut report, watch) {
-        Ok(()) => report.wait(waiting(&request.database, &report)),
+        Ok(()) => {}
         Err(Stop::Fault(fault)) => report.fault(fault),
         Err(Stop::Sqlite(error)) if reader::is_damage(&error) => {
             report.fault(Fault::at(
@@ -191,12 +191,16 @@ fn judge(
     Ok(report)
 }
 
-/// How many records are in the tail and not in the file.
-fn waiting(database: &Path, report: &Report) -> u64 {
-    let log_id = report.log_id.as_deref().unwrap_or_default();
-    let found = tail::read(database, log_id).unwrap_or_default();
-    let last = found.frames.last().map_or(0, |frame| frame.seq + 1);
-    last.saturating_sub(report.records)
+/// What waits beside the file. It is read before the file is, so that the file reaches as far as where it
+/// begins; if it does not, what waits there is no part of the log.
+fn waiting(reader: &Reader, database: &Path) -> Result<Found, Stop> {
+    let query = "SELECT log_id FROM log";
+    let log_id: Option<String> = reader
+        .connection()
+        .query_row(query, [], |row| row.get(0))
+        .optional()?;
+    let found = log_id.and_then(|log_id| tail::read(database, &log_id).ok());
+    Ok(found.unwrap_or_default())
 }
 
 /// Why an examination ends early.
@@ -223,6 +227,7 @@ fn examine(
     report: &mut Report,
     watch: Watch<'_>,
 ) -> Result<(), Stop> {
+    let waiting = waiting(reader, &request.database)?;
     // One transaction, so that head and records are of one moment.
     let snapshot = reader.connection().unchecked_transaction()?;
     let stated = stated(&snapshot)?;
@@ -232,9 +237,10 @@ fn examine(
     let signers = Signers::of(&trusted, statements.iter().map(|text| &**text));
     let signers = signers.map_err(|why| Fault::whole(Damage::Rotation(why)))?;
     report.key_changes = signers.changes();
-    let signed = stated.note.as_deref().map(|note| signers.open(note));
+    let signed = newest_note(&stated, &waiting);
+    let opened = signed.map(|note| signers.open(note));
     // A bad signature is told after the records, which may say what else is wrong.
-    let claimed = signed.as_ref().and_then(|note| note.as_ref().ok());
+    let claimed = opened.as_ref().and_then(|note| note.as_ref().ok());
     let mut remembered = remembered(request, &stated, &signers)?;
     report.witnesses = witnesses::seen(&snapshot, &request.witnesses, &stated.origin)?;
     remembered.extend(report.witnesses.iter().filter_map(Witnessed::remembered));
@@ -245,15 +251,24 @@ fn examine(
     let sizes = sizes.chain(claimed.map(|note| note.head.size)).collect();
     let of = stated.size;
     let mut watch = |records: u64| watch(records, of.max(records));
-    let pass = Pass::run(&snapshot, sizes, &mut report.records, &mut watch)?;
+    let waiting = &waiting.frames;
+    let pass = Pass::run(&snapshot, waiting, sizes, &mut report.records, &mut watch)?;
+    report.waiting = pass.waiting;
     report.root = Some(pass.frontier.root());
     report.pruned = pass.bare();
     check_stated(&stated, &pass)?;
-    let note = signed.transpose().map_err(Fault::note)?;
+    let note = opened.transpose().map_err(Fault::note)?;
     compare(&pass, note.as_ref(), &remembered)?;
-    report.note = stated.note.map(Into::into);
+    report.note = signed.map(Into::into);
     conclude(report, &pass, note.as_ref(), &remembered);
     Ok(())
+}
+
+/// The newest signed head: the one that waits, if it is newer than the file's.
+fn newest_note<'n>(stated: &'n Stated, waiting: &'n Found) -> Option<&'n str> {
+    let waits = waiting.signed.as_ref();
+    let waits = waits.filter(|signed| signed.size > stated.size);
+    waits.map(|signed| &*signed.note).or(stated.note.as_deref())
 }
 
 fn stated(connection: &rusqlite::Connection) -> Result<Stated, Stop> {

@@ -114,7 +114,7 @@ impl Batch {
     }
 
     /// As they are written, with what stops whoever reads on.
-    pub(super) fn stopped(&mut self) -> &[u8] {
+    pub(in crate::audit) fn stopped(&mut self) -> &[u8] {
         self.bytes.extend_from_slice(&STOP);
         &self.bytes
     }

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use super::kit::{Desk, agent, call, outcome, person};
 use crate::audit::checkpoint::VerifierKey;
-use crate::audit::verify::{KeySource, PinnedKey, Report, Verdict, VerifyRequest, verify};
+use crate::audit::verify::{Damage, KeySource, PinnedKey, Report, Verdict, VerifyRequest, verify};
 use crate::audit::*;
 use crate::clock::Timestamp;
 use crate::config::Durability::{Process, Strict};
@@ -160,27 +160,77 @@ async fn a_call_is_pruned_whole_or_not_at_all() {
 }
 
 #[tokio::test]
-async fn records_that_wait_beside_the_file_are_told_and_not_proven() {
+async fn records_that_wait_beside_the_file_are_verified_with_it() {
+    // Where a head waits with them they are proven, else they are there.
+    for (durability, verdict) in [(Process, Verdict::Unproven), (Strict, Verdict::Intact)] {
+        let desk = Desk::new();
+        calls(&desk, durability).await;
+        let audit = desk.audit(durability);
+        let generation = audit.begin_session(&person()).await.unwrap();
+        let stored = audit.state().await.records;
+        let (permit, call) = call("query_database", generation);
+        let (_, receipt) = audit.admit(permit, call).await.unwrap();
+        let before = report(&desk);
+        assert_eq!((before.waiting, before.verdict), (1, verdict));
+        assert_eq!(before.records, stored + 1);
+        let words = "; the last 1 of them wait beside the file";
+        assert!(before.to_string().contains(words), "{before}");
+        settle(&desk.paths());
+        let after = report(&desk);
+        assert_eq!((after.waiting, after.records), (0, before.records));
+        assert_eq!(after.note, before.note);
+        assert_eq!(after.verdict, verdict);
+        audit.settle(receipt, outcome()).await.unwrap();
+        audit.close().await;
+        assert_eq!(report(&desk).waiting, 0);
+    }
+}
+
+#[tokio::test]
+async fn what_waits_beside_the_file_is_not_believed() {
     let desk = Desk::new();
-    calls(&desk, Process).await;
-    let audit = desk.audit(Process);
+    calls(&desk, Strict).await;
+    let audit = desk.audit(Strict);
     let generation = audit.begin_session(&person()).await.unwrap();
     audit.state().await;
+    let place = tail::place(&desk.paths().audit_db());
+    let begun = fs::read(&place).unwrap();
     let (permit, call) = call("query_database", generation);
     let (_, receipt) = audit.admit(permit, call).await.unwrap();
-    let before = report(&desk);
-    assert_eq!((before.waiting, before.verdict), (1, Verdict::Unproven));
-    assert!(
-        before
-            .to_string()
-            .contains("; newer records, 1 so far, wait beside the file")
-    );
-    settle(&desk.paths());
-    let after = report(&desk);
-    assert_eq!((after.waiting, after.records), (0, before.records + 1));
-    audit.settle(receipt, outcome()).await.unwrap();
-    audit.close().await;
-    assert_eq!(report(&desk).waiting, 0);
+    let good = report(&desk);
+    let log_id = good.log_id.clone().unwrap();
+    let found = tail::read(&desk.paths().audit_db(), &log_id).unwrap();
+    let (frame, head) = (&found.frames[0], found.signed.unwrap());
+    let changed = String::from_utf8(frame.body.clone()).unwrap();
+    let changed = changed.replace("query_database", "query_databass");
+    let add = |batch: &mut tail::Batch, body: &str| {
+        let leaf = tree::leaf_hash(body.as_bytes());
+        batch.add(
+            frame.seq,
+            &leaf,
+            frame.process.as_deref(),
+            None,
+            body.as_bytes(),
+        );
+    };
+    let write = |mut batch: tail::Batch| {
+        fs::write(&place, [&begun[..17], batch.stopped()].concat()).unwrap();
+        report(&desk)
+    };
+    let (mut rewritten, mut odd) = (tail::Batch::default(), tail::Batch::default());
+    add(&mut rewritten, &changed);
+    rewritten.sign(head.size, &head.note);
+    let fault = write(rewritten).fault.unwrap();
+    assert_eq!(fault.damage, Damage::Rewritten);
+    assert!(fault.seq <= Some(frame.seq) && fault.before.is_none_or(|end| end > frame.seq));
+    add(&mut odd, "{}");
+    assert_eq!(write(odd).fault.unwrap().damage, Damage::NotARecord);
+    // Without a head it is there and unproven, and without the record it is not there.
+    let mut bare = tail::Batch::default();
+    add(&mut bare, &changed);
+    assert_eq!(write(bare).verdict, Verdict::Unproven);
+    assert_eq!(write(tail::Batch::default()).records, good.records - 1);
+    drop(receipt);
 }
 
 #[tokio::test]

@@ -6,6 +6,7 @@ use rusqlite::types::ValueRef;
 use rusqlite::{Connection, Row};
 use serde::Deserialize;
 
+use super::super::tail::Frame;
 use super::super::tree::{Frontier, Hash, LeafHasher};
 use super::Stop;
 use super::body::Body;
@@ -52,6 +53,8 @@ pub(super) struct Pass {
     bare: u64,
     /// How far records say that content was pruned.
     pruned: u64,
+    /// How many of the records wait beside the database.
+    pub(super) waiting: u64,
 }
 
 /// After how many records it is told how far the pass is.
@@ -60,9 +63,11 @@ const TOLD: u64 = 1 << 14;
 const FIRST_BARE: u64 = 1;
 
 impl Pass {
-    /// Reads all records in order, remembers the tree at `sizes`, and counts what is good.
+    /// Reads all records in order, then those that wait beside them, remembers the tree at `sizes`, and
+    /// counts what is good.
     pub(super) fn run(
         connection: &Connection,
+        waiting: &[Frame],
         mut sizes: Vec<u64>,
         good: &mut u64,
         watch: &mut dyn FnMut(u64),
@@ -77,13 +82,14 @@ impl Pass {
             open: Open::default(),
             bare: FIRST_BARE,
             pruned: FIRST_BARE,
+            waiting: 0,
         };
         pass.capture(&[]);
         let mut statement =
             connection.prepare("SELECT seq, leaf, body FROM record ORDER BY seq")?;
         let mut rows = statement.query([])?;
         while let Some(row) = rows.next()? {
-            let said = match pass.record(row) {
+            let said = match pass.record(unsigned(row, 0), blob(row, 1), blob(row, 2)) {
                 Ok(()) => {
                     *good = pass.frontier.size();
                     if good.is_multiple_of(TOLD) {
@@ -97,11 +103,30 @@ impl Pass {
             let next = rows.next()?.and_then(|row| body_of(row)?.said_seq());
             return Err(moved(*good, said, next).into());
         }
+        pass.take_in(waiting, good)?;
         if pass.bare > pass.pruned {
             *good = pass.pruned;
             return Err(Fault::at(pass.pruned, Damage::BodyMissing).into());
         }
         Ok(pass)
+    }
+
+    /// Reads what follows on the records of the database.
+    fn take_in(&mut self, waiting: &[Frame], good: &mut u64) -> Result<(), Stop> {
+        let stored = self.frontier.size();
+        if waiting.first().is_some_and(|first| first.seq > stored) {
+            return Ok(());
+        }
+        // What the database has already may still be there.
+        for frame in waiting.iter().filter(|frame| frame.seq >= stored) {
+            match self.record(Some(frame.seq), Some(&frame.leaf), Some(&frame.body)) {
+                Ok(()) => *good = self.frontier.size(),
+                Err(Wrong::Fault(fault)) => return Err(fault.into()),
+                Err(Wrong::Moved { seq, id }) => return Err(moved(*good, (seq, id), None).into()),
+            }
+        }
+        self.waiting = self.frontier.size() - stored;
+        Ok(())
     }
 
     /// The root over the first `size` records, if it was asked for and there are as many.
@@ -125,16 +150,20 @@ impl Pass {
         }
     }
 
-    fn record(&mut self, row: &Row<'_>) -> Result<(), Wrong> {
+    fn record(
+        &mut self,
+        seq: Option<u64>,
+        leaf: Option<&[u8]>,
+        body: Option<&[u8]>,
+    ) -> Result<(), Wrong> {
         let expected = self.frontier.size();
         let fault = move |damage| Wrong::Fault(Fault::at(expected, damage));
-        let (seq, leaf) = (unsigned(row, 0), blob(row, 1));
         match seq {
             Some(seq) if seq == expected => {}
             Some(seq) if seq > expected => return Err(fault(Damage::Removed)),
             Some(_) | None => return Err(fault(Damage::Inserted)),
         }
-        let Some(bytes) = blob(row, 2) else {
+        let Some(bytes) = body else {
             return self.pruned(leaf).map_err(fault);
         };
         let found = self.leaves.hash(bytes);

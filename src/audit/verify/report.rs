@@ -31,7 +31,7 @@ pub struct Report {
     /// The last proven one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub proven_to: Option<Record>,
-    /// How many newer records wait beside the file, in its tail; they were not looked at.
+    /// How many of them wait beside the file, in its tail.
     #[serde(skip_serializing_if = "is_none")]
     pub waiting: u64,
     /// How many records the signed head covers.
@@ -229,14 +229,6 @@ impl Report {
         report
     }
 
-    /// What waits is not proven.
-    pub(super) fn wait(&mut self, waiting: u64) {
-        self.waiting = waiting;
-        if waiting > 0 && self.verdict == Verdict::Intact {
-            self.verdict = Verdict::Unproven;
-        }
-    }
-
     pub(super) fn fault(&mut self, fault: Fault) {
         self.verdict = Verdict::Changed;
         self.fault = Some(fault);
@@ -280,8 +272,8 @@ impl fmt::Display for Report {
             let waiting = self.waiting;
             write!(
                 f,
-                "; newer records, {waiting} so far, wait beside the file until a host or a command takes \
-                 them in"
+                "; the last {waiting} of them wait beside the file until a host or a command takes them \
+                 in"
             )?;
         }
         match self.key {
