@@ -173,7 +173,7 @@ async fn records_that_wait_beside_the_file_are_verified_with_it() {
         let before = report(&desk);
         assert_eq!((before.waiting, before.verdict), (1, verdict));
         assert_eq!(before.records, stored + 1);
-        let words = "; the last 1 of them wait beside the file";
+        let words = "; the last of them waits beside the file";
         assert!(before.to_string().contains(words), "{before}");
         settle(&desk.paths());
         let after = report(&desk);

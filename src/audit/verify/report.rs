@@ -268,13 +268,10 @@ impl fmt::Display for Report {
                 "; the content of {pruned} of them was pruned, their hashes are here"
             )?;
         }
-        if self.waiting > 0 {
-            let waiting = self.waiting;
-            write!(
-                f,
-                "; the last {waiting} of them wait beside the file until a host or a command takes them \
-                 in"
-            )?;
+        match self.waiting {
+            0 => {}
+            1 => write!(f, "; the last of them waits {BESIDE}")?,
+            waiting => write!(f, "; the last {waiting} of them wait {BESIDE}")?,
         }
         match self.key {
             KeySource::File => f.write_str(
@@ -301,6 +298,9 @@ impl fmt::Display for Report {
         self.witnesses.iter().try_for_each(|saw| write!(f, "{saw}"))
     }
 }
+
+/// Where the newest records may be.
+const BESIDE: &str = "beside the file until a host or a command takes them in";
 
 /// How often the key changed, as a part of a sentence.
 pub(in crate::audit) struct Changes(pub(in crate::audit) usize);
