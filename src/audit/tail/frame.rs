@@ -156,7 +156,8 @@ pub(super) fn parse(bytes: &[u8], ours: Mark) -> Found {
         && let Some((item, seal, after)) = item(rest)
         && found.take(item, next)
     {
-        next = found.frames.last().map_or(next, |last| last.seq + 1);
+        let last = found.frames.last();
+        next = last.map_or(next, |last| last.seq.saturating_add(1));
         (found.seal, rest) = (Some(seal), after);
     }
     found.end = length(bytes.len() - rest.len());

@@ -288,6 +288,19 @@ fn no_changed_bit_makes_another_record() {
 }
 
 #[test]
+fn numbers_at_the_end_of_counting_are_no_danger() {
+    let mut last = frame(0);
+    last.seq = u64::MAX;
+    let mut batch = batch(&[last.clone(), last]);
+    batch.sign(u64::MAX, "a head");
+    for number in [u64::MAX, u64::MAX - 1, 0] {
+        let head = sealed(number, mark_of("log"));
+        let found = parse(&[&head[..], batch.stopped()].concat(), mark_of("log"));
+        assert_eq!(found.frames.is_empty(), number != u64::MAX);
+    }
+}
+
+#[test]
 fn the_tail_of_another_log_is_not_taken_for_ours() {
     let desk = Desk::new();
     let mut tail = desk.tail();
