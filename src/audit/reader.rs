@@ -20,6 +20,7 @@ use super::checkpoint::VerifierKey;
 use super::file::beside;
 use super::key::KeyPlace;
 use super::schema;
+use super::tail::{self, Frame};
 use crate::format::Newer;
 
 /// No record is near as long.
@@ -283,6 +284,20 @@ impl Reader {
             .connection
             .query_one(query, [], |row| row.get::<_, String>(0));
         KeyPlace::parse(&place.ok()?)
+    }
+
+    /// How many newer records wait beside the log at `path`, which is the one that this reads.
+    #[must_use]
+    pub fn waiting(&self, path: &Path) -> usize {
+        let query = "SELECT log_id, (SELECT max(seq) FROM record) FROM log";
+        let row = self.connection.query_one(query, [], |row| {
+            Ok((row.get::<_, String>(0)?, row.get::<_, Option<i64>>(1)?))
+        });
+        let Ok((log_id, last)) = row else { return 0 };
+        let found = tail::read(path, &log_id).unwrap_or_default();
+        let stored = last.and_then(|last| u64::try_from(last).ok());
+        let newer = |frame: &&Frame| stored.is_none_or(|last| frame.seq > last);
+        found.frames.iter().filter(newer).count()
     }
 
     /// The connection, for statements over the known tables.

@@ -175,7 +175,11 @@ async fn records_that_wait_beside_the_file_are_verified_with_it() {
         assert_eq!(before.records, stored + 1);
         let words = "; the last of them waits beside the file";
         assert!(before.to_string().contains(words), "{before}");
+        let db = desk.paths().audit_db();
+        let told = || reader::Reader::open(&db).unwrap().waiting(&db);
+        assert_eq!(told(), 1);
         settle(&desk.paths());
+        assert_eq!(told(), 0);
         let after = report(&desk);
         assert_eq!((after.waiting, after.records), (0, before.records));
         assert_eq!(after.note, before.note);

@@ -1,6 +1,7 @@
 //! The command with this account's own log, keychain and terminal.
 
 use std::ops::ControlFlow;
+use std::path::Path;
 use std::time::Duration;
 
 use super::{AuditArgs, AuditCommand, AuditError, Known, World};
@@ -36,8 +37,9 @@ pub async fn execute(args: &AuditArgs, app: &App, console: &mut Console) -> Resu
 
 /// Runs what the log alone is enough for.
 fn command(args: &AuditArgs, app: &App, console: &mut Console) -> Result<u8, Failure> {
-    if args.db.is_none() {
-        audit::settle(&app.paths);
+    match &args.db {
+        None => audit::settle(&app.paths),
+        Some(copy) => tell_of_waiting(copy, &args.command, console),
     }
     let colour = console.colour();
     let mut notes = Vec::new();
@@ -68,6 +70,22 @@ fn command(args: &AuditArgs, app: &App, console: &mut Console) -> Result<u8, Fai
         console.note(note);
     }
     result.map_err(|error| failure(&error))
+}
+
+/// Says what of a log that is not this account's own is not shown.
+fn tell_of_waiting(copy: &Path, command: &AuditCommand, console: &mut Console) {
+    if matches!(command, AuditCommand::Verify { .. } | AuditCommand::Key) {
+        return;
+    }
+    // What cannot be opened is told by whoever reads it.
+    let waiting = Reader::open(copy).map_or(0, |reader| reader.waiting(copy));
+    if waiting > 0 {
+        let name = copy.file_name().unwrap_or_default().to_string_lossy();
+        console.note(&format!(
+            "The {waiting} newest records wait in {name}-tail beside this log and are not shown here; \
+             `chaperone audit verify` reads them too."
+        ));
+    }
 }
 
 /// What the keychain knows of this account's log. The origin is only a name: the signature is over
