@@ -20,7 +20,7 @@ use super::checkpoint::VerifierKey;
 use super::file::beside;
 use super::key::KeyPlace;
 use super::schema;
-use super::tail::{self, Frame};
+use super::tail::{self, Found, Frame};
 use crate::format::Newer;
 
 /// No record is near as long.
@@ -289,15 +289,22 @@ impl Reader {
     /// How many newer records wait beside the log at `path`, which is the one that this reads.
     #[must_use]
     pub fn waiting(&self, path: &Path) -> usize {
-        let query = "SELECT log_id, (SELECT max(seq) FROM record) FROM log";
-        let row = self.connection.query_one(query, [], |row| {
-            Ok((row.get::<_, String>(0)?, row.get::<_, Option<i64>>(1)?))
-        });
-        let Ok((log_id, last)) = row else { return 0 };
-        let found = tail::read(path, &log_id).unwrap_or_default();
-        let stored = last.and_then(|last| u64::try_from(last).ok());
-        let newer = |frame: &&Frame| stored.is_none_or(|last| frame.seq > last);
-        found.frames.iter().filter(newer).count()
+        let found = self.tail(path);
+        let query = "SELECT max(seq) FROM record";
+        let last = self.connection.query_one(query, [], |row| row.get(0));
+        let last: i64 = last.unwrap_or(-1);
+        let is_newer = |frame: &&Frame| i64::try_from(frame.seq).is_ok_and(|seq| seq > last);
+        found.frames.iter().filter(is_newer).count()
+    }
+
+    /// What is in the tail of the log at `path`, which is the one that this reads.
+    pub(super) fn tail(&self, path: &Path) -> Found {
+        let query = "SELECT log_id FROM log";
+        let log_id = self
+            .connection
+            .query_one(query, [], |row| row.get::<_, String>(0));
+        let found = log_id.ok().and_then(|id| tail::read(path, &id).ok());
+        found.unwrap_or_default()
     }
 
     /// The connection, for statements over the known tables.

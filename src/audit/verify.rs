@@ -18,25 +18,25 @@
 
 mod body;
 mod pass;
+mod pinned;
 pub(in crate::audit) mod report;
 pub(in crate::audit) mod witnesses;
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use ed25519_dalek::VerifyingKey;
 use rusqlite::OptionalExtension as _;
 
 use self::pass::{Captured, Pass};
+pub use self::pinned::{PinnedHead, PinnedHeadError, PinnedKey};
 pub use self::report::{Damage, Fault, KeySource, Memory, Record, Report, Verdict};
 pub use self::witnesses::Witnessed;
 pub(super) use self::witnesses::column;
-use super::checkpoint::{self, Checkpoint, NoteError, VerifierKey, WitnessKey};
+use super::checkpoint::{Checkpoint, NoteError, VerifierKey, WitnessKey};
 use super::reader::{self, ReadError, Reader};
 use super::rotation::Signers;
-use super::tail::{self, Found};
-use super::tree::{Frontier, Hash, Head};
+use super::tail::Found;
+use super::tree::{Frontier, Head};
 
 /// What to verify, and what is known about it from elsewhere.
 #[derive(Debug, Clone)]
@@ -51,70 +51,6 @@ pub struct VerifyRequest {
     pub mark: Option<Checkpoint>,
     /// Witnesses whose cosignatures are to be in the file.
     pub witnesses: Vec<WitnessKey>,
-}
-
-/// A key, and who vouches for it.
-#[derive(Debug, Clone)]
-pub struct PinnedKey {
-    /// The log's name and key.
-    pub key: VerifierKey,
-    /// Who says so.
-    pub source: KeySource,
-}
-
-/// A head that was kept: the signed note, or size and root alone.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum PinnedHead {
-    /// The whole note.
-    Note(Box<str>),
-    /// What it says.
-    Head(Head),
-}
-
-/// The text is neither a signed head nor `size:root`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("a head is a signed note or size:root, the root in base64 or hexadecimal digits")]
-pub struct PinnedHeadError;
-
-impl PinnedHead {
-    /// Reads what `--head` takes: a note's text, or `size:root`.
-    ///
-    /// # Errors
-    /// When it is neither.
-    pub fn parse(text: &str) -> Result<Self, PinnedHeadError> {
-        if text.contains('\n') {
-            return Ok(Self::Note(text.into()));
-        }
-        let (size, root) = text.split_once(':').ok_or(PinnedHeadError)?;
-        let size = checkpoint::parse_size(size).ok_or(PinnedHeadError)?;
-        let root = parse_root(root).ok_or(PinnedHeadError)?;
-        Ok(Self::Head(Head { size, root }))
-    }
-}
-
-impl PinnedHead {
-    /// How many records it covers, as it says itself.
-    ///
-    /// # Errors
-    /// When the note is no checkpoint.
-    pub fn size(&self) -> Result<u64, NoteError> {
-        match self {
-            Self::Note(note) => Ok(checkpoint::claimed(note)?.head.size),
-            Self::Head(head) => Ok(head.size),
-        }
-    }
-}
-
-fn parse_root(text: &str) -> Option<Hash> {
-    if text.len() != 64 {
-        return STANDARD.decode(text).ok()?.try_into().ok();
-    }
-    let mut root = [0; 32];
-    for (byte, digits) in root.iter_mut().zip(text.as_bytes().chunks_exact(2)) {
-        let digit = |at: usize| char::from(digits[at]).to_digit(16);
-        *byte = u8::try_from(digit(0)? * 16 + digit(1)?).ok()?;
-    }
-    Some(root)
 }
 
 /// Why there is no verdict.
@@ -191,18 +127,6 @@ fn judge(
     Ok(report)
 }
 
-/// What waits beside the file. It is read before the file is, so that the file reaches as far as where it
-/// begins; if it does not, what waits there is no part of the log.
-fn waiting(reader: &Reader, database: &Path) -> Result<Found, Stop> {
-    let query = "SELECT log_id FROM log";
-    let log_id: Option<String> = reader
-        .connection()
-        .query_row(query, [], |row| row.get(0))
-        .optional()?;
-    let found = log_id.and_then(|log_id| tail::read(database, &log_id).ok());
-    Ok(found.unwrap_or_default())
-}
-
 /// Why an examination ends early.
 enum Stop {
     Fault(Fault),
@@ -227,7 +151,9 @@ fn examine(
     report: &mut Report,
     watch: Watch<'_>,
 ) -> Result<(), Stop> {
-    let waiting = waiting(reader, &request.database)?;
+    // Before the file is, so that that reaches as far as where this begins; if it does not, what waits
+    // there is no part of the log.
+    let waiting = reader.tail(&request.database);
     // One transaction, so that head and records are of one moment.
     let snapshot = reader.connection().unchecked_transaction()?;
     let stated = stated(&snapshot)?;

@@ -1,12 +1,14 @@
 use std::path::Path;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use ed25519_dalek::SigningKey;
 use rusqlite::{Connection, params};
 use tempfile::TempDir;
 
 use super::*;
-use crate::audit::schema;
 use crate::audit::tree::{empty_root, leaf_hash};
+use crate::audit::{checkpoint, schema};
 
 const LOG_ID: &str = "0197c3a2-0000-7000-8000-000000000001";
 const SIZE: u64 = 30;
