@@ -22,11 +22,7 @@ impl FileLock {
     /// When the file cannot be created privately or the system has no locks there.
     pub fn try_take(path: &Path) -> io::Result<Option<Self>> {
         let file = paths::open_private(path)?;
-        match file.try_lock() {
-            Ok(()) => Ok(Some(Self { _file: file })),
-            Err(TryLockError::WouldBlock) => Ok(None),
-            Err(TryLockError::Error(error)) => Err(error),
-        }
+        Ok(try_lock(&file)?.map(|()| Self { _file: file }))
     }
 
     /// Takes the lock, waiting as long as another process holds it. Blocks the thread: asynchronous
@@ -38,6 +34,18 @@ impl FileLock {
         let file = paths::open_private(path)?;
         file.lock()?;
         Ok(Self { _file: file })
+    }
+}
+
+/// Locks an open file if nobody has; `None` if somebody has.
+///
+/// # Errors
+/// When the system has no locks there.
+pub fn try_lock(file: &File) -> io::Result<Option<()>> {
+    match file.try_lock() {
+        Ok(()) => Ok(Some(())),
+        Err(TryLockError::WouldBlock) => Ok(None),
+        Err(TryLockError::Error(error)) => Err(error),
     }
 }
 

@@ -120,7 +120,8 @@ impl Chore {
             move |cause| StoreError::Place { path, cause }
         };
         let _alone = take_within(&lock, PATIENCE).map_err(place(&lock))?;
-        file::flush(&self.database()).map_err(|(path, cause)| place(&path)(cause))?;
+        let database = self.database();
+        file::flush(&database).map_err(place(&database))?;
         let old = mark::read(&*self.secrets).map_err(|error| StoreError::Key(error.into()))?;
         if mark.replaces(old.as_ref(), |head| self.knows(head)) {
             mark::write(&*self.secrets, mark).map_err(|error: KeyError| StoreError::Key(error))?;

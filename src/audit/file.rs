@@ -15,15 +15,16 @@ pub fn beside(database: &Path, suffix: &str) -> PathBuf {
 /// Waits until what has been committed to a database is on the disk.
 ///
 /// # Errors
-/// What the system says, with the file that it says it of.
-pub fn flush(database: &Path) -> Result<(), (PathBuf, io::Error)> {
-    let log = beside(database, "-wal");
+/// What the system says.
+pub fn flush(database: &Path) -> io::Result<()> {
     // Flushing may need the right to write (Windows). SQLite keeps no locks on this file that
     // closing it could drop.
-    let flushed = OpenOptions::new().write(true).open(&log);
-    match flushed.and_then(|log| log.sync_all()) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => Err((log, error)),
-        Ok(()) | Err(_) => Ok(()),
+    let log = OpenOptions::new()
+        .write(true)
+        .open(beside(database, "-wal"));
+    match log.and_then(|log| log.sync_all()) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        flushed => flushed,
     }
 }
 

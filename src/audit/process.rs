@@ -14,7 +14,8 @@ use crate::paths::Paths;
 
 /// How long the lock over the process locks is waited for; it is held for a few file operations.
 const PATIENCE: Duration = Duration::from_secs(5);
-const PAUSE: Duration = Duration::from_millis(5);
+/// How long to pause between two tries to get a lock.
+const PAUSE: Duration = Duration::from_millis(1);
 
 /// This process as a writer of the log; dropping it gives the lock back.
 #[derive(Debug)]
@@ -116,10 +117,21 @@ fn lock_path(paths: &Paths, id: &str) -> PathBuf {
 /// # Errors
 /// What the system says, or that the lock stayed taken.
 pub fn take_within(path: &std::path::Path, patience: Duration) -> io::Result<FileLock> {
+    within(patience, || FileLock::try_take(path))
+}
+
+/// Tries until there is something, at least once. Blocks the thread.
+///
+/// # Errors
+/// What trying says, or `TimedOut`.
+pub fn within<T>(
+    patience: Duration,
+    mut take: impl FnMut() -> io::Result<Option<T>>,
+) -> io::Result<T> {
     let started = Instant::now();
     loop {
-        if let Some(lock) = FileLock::try_take(path)? {
-            return Ok(lock);
+        if let Some(taken) = take()? {
+            return Ok(taken);
         }
         if started.elapsed() >= patience {
             return Err(io::ErrorKind::TimedOut.into());

@@ -19,23 +19,23 @@
 //! say where they stop. What is behind them is never taken for a frame of these times: its numbers are
 //! lower.
 
-use std::fs::{File, TryLockError};
+use std::fs::File;
 use std::io::{self, Read as _, Seek as _, SeekFrom};
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use super::file::{self, FileId};
+use super::process::within;
 use crate::config::Durability;
+use crate::lock::try_lock;
 use crate::paths;
 
 mod frame;
 
-pub use frame::{Batch, EMPTY, Found, Frame, SignedHead};
+pub use frame::{Batch, Found, Frame, SignedHead};
 
-use frame::{CLOSED, Mark, SEAL, STOP, Seal, is_stop, length, mark_of, parse, sealed};
+use frame::{CLOSED, EMPTY, Mark, SEAL, STOP, Seal, is_stop, length, mark_of, parse, sealed};
 
-/// How long to pause between two tries to get the lock.
-const PAUSE: Duration = Duration::from_millis(1);
 /// By how much a file grows in which frames are to be written over what is there: then a flush has
 /// nothing to write but these, not also how long the file is and where it lies.
 const STEP: usize = 128 << 10;
@@ -134,11 +134,7 @@ impl Tail {
     /// # Errors
     /// When the system has no locks there.
     pub fn try_turn(&mut self) -> io::Result<Option<Turn<'_>>> {
-        match self.file.try_lock() {
-            Ok(()) => Ok(Some(Turn(self))),
-            Err(TryLockError::WouldBlock) => Ok(None),
-            Err(TryLockError::Error(error)) => Err(error),
-        }
+        Ok(try_lock(&self.file)?.map(|()| Turn(self)))
     }
 
     /// Takes the turn; others have it for a transaction at most. Blocks the thread.
@@ -146,17 +142,8 @@ impl Tail {
     /// # Errors
     /// `TimedOut` if they have it for longer than `patience`, else as [`Tail::try_turn`].
     pub fn turn(&mut self, patience: Duration) -> io::Result<Turn<'_>> {
-        let started = Instant::now();
-        loop {
-            match self.file.try_lock() {
-                Ok(()) => return Ok(Turn(self)),
-                Err(TryLockError::Error(error)) => return Err(error),
-                Err(TryLockError::WouldBlock) if started.elapsed() >= patience => {
-                    return Err(io::ErrorKind::TimedOut.into());
-                }
-                Err(TryLockError::WouldBlock) => std::thread::sleep(PAUSE),
-            }
-        }
+        within(patience, || try_lock(&self.file))?;
+        Ok(Turn(self))
     }
 
     /// Writes at the end.
@@ -206,11 +193,11 @@ impl Turn<'_> {
     ///
     /// # Errors
     /// What the system says; then nothing was appended.
-    pub fn append(&mut self, batch: &mut Batch, durability: Durability) -> io::Result<()> {
+    pub fn append(&mut self, batch: Batch, durability: Durability) -> io::Result<()> {
         let seal = batch.seal;
         let bytes = batch.stopped();
         let tail = &mut *self.0;
-        if let Err(error) = tail.write(bytes, durability) {
+        if let Err(error) = tail.write(&bytes, durability) {
             tail.seal = None;
             // What is left of it is no record, and goes with the next transaction at the latest.
             let _cut = tail.file.set_len(tail.end);
@@ -272,26 +259,18 @@ impl Turn<'_> {
         }
     }
 
-    /// After the database was committed with `size` records: the tail begins anew. It keeps its room, with
-    /// what earlier frames have left there, if records are to survive the machine.
+    /// After the database was committed with `size` records: the tail begins anew. The room that it may
+    /// keep holds what is left of earlier frames.
     ///
     /// # Errors
     /// What the system says; then the tail stays closed until the next transaction.
-    pub fn begin_anew(
-        &mut self,
-        found: &Found,
-        size: u64,
-        durability: Durability,
-    ) -> io::Result<()> {
+    pub fn begin_anew(&mut self, found: &Found, size: u64, keeps_room: bool) -> io::Result<()> {
         let tail = &mut *self.0;
         let head = sealed(size, tail.mark);
         if !found.holds_nothing() {
             write_at(&tail.file, &[&head[..], &STOP].concat(), 0)?;
         }
-        let most = match durability {
-            Durability::Process => EMPTY,
-            Durability::Strict => ROOM,
-        };
+        let most = if keeps_room { ROOM } else { EMPTY };
         if found.length > most {
             tail.file.set_len(most)?;
         }

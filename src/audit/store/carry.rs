@@ -15,7 +15,7 @@ use crate::audit::tail::{self, Found, Frame, SignedHead, Tail, Turn};
 use crate::audit::{schema, tree};
 use crate::paths;
 
-/// How records that waited fare.
+/// What becomes of records that waited.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Carried {
     /// The database has them.
@@ -35,25 +35,31 @@ pub(super) fn carry(conn: &Connection, frames: &[Frame]) -> Result<Carried, Fail
     if first.seq > next {
         return Ok(Carried::Severed(next));
     }
-    let mut insert = conn.prepare_cached(
-        "INSERT INTO record (seq, leaf, process, closes, body) VALUES (?1, ?2, ?3, ?4, ?5)",
-    )?;
     for frame in frames {
         if frame.seq < next {
             // A process that was killed after its commit has left it here.
             check(conn, frame)?;
             continue;
         }
-        insert.execute(params![
-            row_id(frame.seq),
-            &frame.leaf[..],
-            frame.process,
-            frame.closes.map(row_id),
-            frame.body
-        ])?;
+        insert(conn, frame)?;
         next += 1;
     }
     Ok(Carried::All)
+}
+
+/// Inserts one record.
+pub(super) fn insert(conn: &Connection, record: &Frame) -> rusqlite::Result<()> {
+    conn.prepare_cached(
+        "INSERT INTO record (seq, leaf, process, closes, body) VALUES (?1, ?2, ?3, ?4, ?5)",
+    )?
+    .execute(params![
+        row_id(record.seq),
+        &record.leaf[..],
+        record.process,
+        record.closes.map(row_id),
+        record.body
+    ])
+    .map(|_| ())
 }
 
 /// Keeps the bytes of a tail that cannot be taken in, in a file of its own; where.

@@ -59,7 +59,7 @@ impl Store {
         if !turn.is_current() {
             return None;
         }
-        let appended = turn.append(&mut batch, self.durability);
+        let appended = turn.append(batch, self.durability);
         drop(turn);
         appended.ok()?;
         self.frontier = frontier;

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use rusqlite::{Connection, params};
 
-use super::carry::{Carried, carry, set_aside, size};
+use super::carry::{Carried, carry, insert, set_aside, size};
 use super::failure::Failure;
 use super::head::{check_signed, read_leaves, store_head, stored_head};
 use super::{Done, SIGN_EVERY, Store, Work};
@@ -16,7 +16,7 @@ use crate::audit::error::StoreError;
 use crate::audit::file;
 use crate::audit::key::Keys;
 use crate::audit::schema;
-use crate::audit::tail::{Found, Turn};
+use crate::audit::tail::{Found, Frame, Turn};
 use crate::audit::tree::{self, Frontier, Head};
 use crate::clock::{Timestamp, Uptime};
 use crate::config::Durability;
@@ -126,24 +126,7 @@ impl Transaction<'_> {
         work: impl FnOnce(&mut Self) -> Result<T, Failure>,
     ) -> Result<(T, Option<Generation>), Failure> {
         self.check_format()?;
-        let found = tail.read().map_err(Failure::Tail)?;
-        let carried = carry(self.conn, &found.frames)?;
-        self.carried = found.frames.len();
-        let known = self.frontier.size();
-        self.catch_up()?;
-        if let Some(signed) = &found.signed
-            && signed.size > known
-            && signed.size == self.frontier.size()
-        {
-            check_signed(self.conn, signed, &self.frontier)?;
-        }
-        let before = self.frontier.size();
-        if let Carried::Severed(from) = carried {
-            self.note_severed(from, &found, tail)?;
-        }
-        if found.torn > 0 {
-            self.append(&entry::torn(self.device, found.torn), None, None)?;
-        }
+        let (found, before) = self.take_in(tail)?;
         if let Some(expected) = clock_jump(clocks, self.now, &self.uptime) {
             let draft = entry::clock_jump(self.device, expected, self.now);
             self.append(&draft, None, None)?;
@@ -160,25 +143,54 @@ impl Transaction<'_> {
             self.sign()?;
         }
         let session = self.generation()?.filter(|(_, open)| *open);
+        self.commit(tail, &found, durability)?;
+        Ok((done, session.map(|(session, _)| session)))
+    }
+
+    /// Carries the tail over and catches up; also returns how many records there were then.
+    fn take_in(&mut self, tail: &mut Turn<'_>) -> Result<(Found, u64), Failure> {
+        let found = tail.read().map_err(Failure::Tail)?;
+        let carried = carry(self.conn, &found.frames)?;
+        self.carried = found.frames.len();
+        let known = self.frontier.size();
+        self.catch_up()?;
+        let before = self.frontier.size();
+        if let Some(signed) = &found.signed
+            && signed.size > known
+            && signed.size == before
+        {
+            check_signed(self.conn, signed, &self.frontier)?;
+        }
+        if let Carried::Severed(from) = carried {
+            self.note_severed(from, &found, tail)?;
+        }
+        if found.torn > 0 {
+            self.append(&entry::torn(self.device, found.torn), None, None)?;
+        }
+        Ok((found, before))
+    }
+
+    fn commit(
+        &self,
+        tail: &mut Turn<'_>,
+        found: &Found,
+        durability: Durability,
+    ) -> Result<(), Failure> {
         let size = self.frontier.size();
-        tail.announce(&found, size).map_err(Failure::Tail)?;
+        tail.announce(found, size).map_err(Failure::Tail)?;
         run(self.conn, "COMMIT")?;
-        let room = if self.clears {
-            Durability::Process
+        let is_strict = durability == Durability::Strict;
+        // What lasted in the tail is to last in the database.
+        let flushed = if found.signed.is_some() && !is_strict {
+            file::flush(self.path)
         } else {
-            durability
+            Ok(())
         };
-        let flushed = match durability {
-            // What lasted in the tail is to last in the database.
-            Durability::Process if found.signed.is_some() => {
-                file::flush(self.path).map_err(|(_, cause)| cause)
-            }
-            Durability::Process | Durability::Strict => Ok(()),
-        };
-        if let Err(error) = flushed.and_then(|()| tail.begin_anew(&found, size, room)) {
+        let keeps_room = is_strict && !self.clears;
+        if let Err(error) = flushed.and_then(|()| tail.begin_anew(found, size, keeps_room)) {
             tracing::debug!(%error, "the audit log's tail was not begun anew");
         }
-        Ok((done, session.map(|(session, _)| session)))
+        Ok(())
     }
 
     /// Keeps what cannot be taken in, and says so.
@@ -241,17 +253,15 @@ impl Transaction<'_> {
         let seq = self.frontier.size();
         let body = draft.complete(new_id(self.now), seq, &self.stamp);
         let leaf = tree::leaf_hash(&body);
-        self.conn
-            .prepare_cached(
-                "INSERT INTO record (seq, leaf, process, closes, body) VALUES (?1, ?2, ?3, ?4, ?5)",
-            )?
-            .execute(params![
-                row_id(seq),
-                &leaf[..],
-                process,
-                closes.map(row_id),
-                body
-            ])?;
+        let process = process.map(Into::into);
+        let record = Frame {
+            seq,
+            leaf,
+            process,
+            closes,
+            body,
+        };
+        insert(self.conn, &record)?;
         self.frontier.push(leaf);
         Ok(seq)
     }

@@ -5,7 +5,7 @@ use crate::audit::tree::{self, Hash};
 /// A number, a mark, and one byte.
 pub(super) const SEAL: usize = 17;
 /// The length of a tail in which nothing waits and that has no room either.
-pub const EMPTY: u64 = 17;
+pub(super) const EMPTY: u64 = 17;
 /// What follows the last frame where the file does not end there: the length of no frame.
 pub(super) const STOP: [u8; 4] = [0; 4];
 const OPEN: u8 = 0;
@@ -53,7 +53,7 @@ pub struct Found {
     pub signed: Option<SignedHead>,
     /// How many bytes follow that are no record: a write that was interrupted.
     pub torn: usize,
-    /// How long the file is.
+    /// How long the file is, if it was read by one who may change it.
     pub(super) length: u64,
     /// Where the last seal ends, and what it is.
     pub(super) end: u64,
@@ -114,9 +114,9 @@ impl Batch {
     }
 
     /// As they are written, with what stops whoever reads on.
-    pub(in crate::audit) fn stopped(&mut self) -> &[u8] {
+    pub(in crate::audit) fn stopped(mut self) -> Vec<u8> {
         self.bytes.extend_from_slice(&STOP);
-        &self.bytes
+        self.bytes
     }
 }
 
@@ -141,7 +141,6 @@ impl Found {
 pub(super) fn parse(bytes: &[u8], ours: Mark) -> Found {
     let mut found = Found {
         torn: bytes.len(),
-        length: length(bytes.len()),
         ..Found::default()
     };
     let Some((head, mut rest)) = bytes.split_first_chunk::<SEAL>() else {

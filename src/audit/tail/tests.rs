@@ -54,11 +54,8 @@ fn signed(frames: &[Frame]) -> Batch {
     batch
 }
 
-fn append(tail: &mut Tail, mut batch: Batch) {
-    tail.turn(WAIT)
-        .unwrap()
-        .append(&mut batch, Process)
-        .unwrap();
+fn append(tail: &mut Tail, batch: Batch) {
+    tail.turn(WAIT).unwrap().append(batch, Process).unwrap();
 }
 
 /// What a transaction does that leaves `size` records in the database.
@@ -71,7 +68,7 @@ fn commit_keeping(tail: &mut Tail, size: u64, durability: Durability) -> Found {
     let found = turn.read().unwrap();
     assert!(!turn.is_current());
     turn.announce(&found, size).unwrap();
-    turn.begin_anew(&found, size, durability).unwrap();
+    turn.begin_anew(&found, size, durability == Strict).unwrap();
     assert!(turn.is_current());
     found
 }
@@ -116,7 +113,7 @@ fn what_earlier_times_left_behind_is_never_taken_for_a_record() {
         commit_keeping(writer, next, Strict);
         for part in frames.chunks(2) {
             let mut turn = writer.turn(WAIT).unwrap();
-            turn.append(&mut signed(part), Strict).unwrap();
+            turn.append(signed(part), Strict).unwrap();
             assert!(turn.is_current());
         }
         assert!(is_current(writer) && !is_current(other));
@@ -145,7 +142,7 @@ fn the_room_of_a_tail_is_bounded() {
     large.body = vec![b'x'; 3 << 20];
     large.leaf = tree::leaf_hash(&large.body);
     let mut turn = tail.turn(WAIT).unwrap();
-    turn.append(&mut signed(&[large]), Strict).unwrap();
+    turn.append(signed(&[large]), Strict).unwrap();
     drop(turn);
     commit_keeping(&mut tail, 1, Strict);
     assert_eq!(length(desk.bytes().len()), ROOM);
@@ -243,13 +240,12 @@ fn a_write_over_earlier_frames_that_was_interrupted_is_no_record_either() {
     commit_keeping(&mut tail, 0, Strict);
     let old: Vec<Frame> = (0..6).map(frame).collect();
     let mut turn = tail.turn(WAIT).unwrap();
-    turn.append(&mut signed(&old), Strict).unwrap();
+    turn.append(signed(&old), Strict).unwrap();
     drop(turn);
     commit_keeping(&mut tail, 6, Strict);
     let before = desk.bytes();
     let frames: Vec<Frame> = (6..9).map(frame).collect();
-    let mut batch = signed(&frames);
-    let written = batch.stopped();
+    let written = signed(&frames).stopped();
     let ends = [1, 2, 3].map(|many| long(&frames[..many]));
     for cut in 0..=written.len() {
         let mut bytes = before.clone();
@@ -293,9 +289,10 @@ fn numbers_at_the_end_of_counting_are_no_danger() {
     last.seq = u64::MAX;
     let mut batch = batch(&[last.clone(), last]);
     batch.sign(u64::MAX, "a head");
+    let bytes = batch.stopped();
     for number in [u64::MAX, u64::MAX - 1, 0] {
         let head = sealed(number, mark_of("log"));
-        let found = parse(&[&head[..], batch.stopped()].concat(), mark_of("log"));
+        let found = parse(&[&head[..], &bytes].concat(), mark_of("log"));
         assert_eq!(found.frames.is_empty(), number != u64::MAX);
     }
 }
@@ -360,7 +357,7 @@ fn a_machine_that_stops_loses_nothing_that_was_flushed_and_finds_nothing_else() 
     };
     let write = |tail: &mut Tail, frames: &[Frame]| {
         let mut turn = tail.turn(WAIT).unwrap();
-        turn.append(&mut signed(frames), Strict).unwrap();
+        turn.append(signed(frames), Strict).unwrap();
         drop(turn);
         let mut bytes = desk.bytes();
         bytes.truncate(32 * SECTOR);

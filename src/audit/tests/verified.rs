@@ -217,8 +217,8 @@ async fn what_waits_beside_the_file_is_not_believed() {
             body.as_bytes(),
         );
     };
-    let write = |mut batch: tail::Batch| {
-        fs::write(&place, [&begun[..17], batch.stopped()].concat()).unwrap();
+    let write = |batch: tail::Batch| {
+        fs::write(&place, [&begun[..17], &batch.stopped()].concat()).unwrap();
         report(&desk)
     };
     let (mut rewritten, mut odd) = (tail::Batch::default(), tail::Batch::default());

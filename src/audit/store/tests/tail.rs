@@ -9,6 +9,15 @@ fn waiting(desk: &Desk, store: &Store) -> usize {
     found.unwrap().frames.len()
 }
 
+/// A store that has left two records in its tail, and the tail as it is then.
+fn with_two_waiting(desk: &Desk, durability: Durability) -> (Store, Vec<u8>) {
+    let (mut store, session) = in_session(desk, durability);
+    only(&mut store, intent(session));
+    only(&mut store, intent(session));
+    let left = std::fs::read(tail::place(&desk.paths().audit_db()));
+    (store, left.unwrap())
+}
+
 #[test]
 fn records_of_calls_wait_in_the_tail_until_the_next_transaction() {
     for durability in [Strict, Process] {
@@ -42,12 +51,9 @@ fn records_of_calls_wait_in_the_tail_until_the_next_transaction() {
 fn what_a_killed_process_left_in_the_tail_is_carried_over() {
     for durability in [Strict, Process] {
         let desk = Desk::new();
-        let (mut store, session) = in_session(&desk, durability);
+        let (store, left) = with_two_waiting(&desk, durability);
         let path = tail::place(&desk.paths().audit_db());
-        only(&mut store, intent(session));
-        only(&mut store, intent(session));
         let known = store.records();
-        let left = std::fs::read(&path).unwrap();
         drop(store);
         let mut next = open(&desk, durability);
         only(&mut next, Work::Sign);
@@ -74,11 +80,8 @@ fn what_a_killed_process_left_in_the_tail_is_carried_over() {
 fn whoever_wrote_a_tail_notices_that_it_was_changed() {
     for durability in [Strict, Process] {
         let desk = Desk::new();
-        let (mut store, session) = in_session(&desk, durability);
+        let (mut store, mut changed) = with_two_waiting(&desk, durability);
         let path = tail::place(&desk.paths().audit_db());
-        only(&mut store, intent(session));
-        only(&mut store, intent(session));
-        let mut changed = std::fs::read(&path).unwrap();
         // In the last record; in durability `strict` there is more behind it.
         let last = changed.windows(5).rposition(|five| five == b"{\"id\"");
         changed[last.unwrap()] ^= 1;
@@ -110,8 +113,8 @@ fn a_tail_that_contradicts_the_database_is_damage() {
     std::fs::write(&path, begun).unwrap();
     let mut turn = other.turn(Duration::ZERO).unwrap();
     let found = turn.read().unwrap();
-    turn.begin_anew(&found, size, Process).unwrap();
-    turn.append(&mut batch, Process).unwrap();
+    turn.begin_anew(&found, size, false).unwrap();
+    turn.append(batch, Process).unwrap();
     drop(turn);
     let forked = store.commit(&[Work::Sign], Patience::Full);
     let is_fork = |error: &StoreError| matches!(error, StoreError::Corrupt { cause: Damage::Fork(seq), .. } if *seq == size);
@@ -124,9 +127,7 @@ fn a_tail_that_contradicts_the_database_is_damage() {
 fn a_head_that_waits_counts_for_whoever_carries_it_over() {
     for next in [None, Some(Strict), Some(Process)] {
         let desk = Desk::new();
-        let (mut store, session) = in_session(&desk, Strict);
-        only(&mut store, intent(session));
-        only(&mut store, intent(session));
+        let (store, _) = with_two_waiting(&desk, Strict);
         let known = store.records();
         // Killed.
         drop(store);
@@ -170,8 +171,8 @@ fn a_head_that_is_not_that_of_the_records_is_damage() {
         batch.sign(size + 1, note);
         let mut turn = other.tail.turn(Duration::ZERO).unwrap();
         let found = turn.read().unwrap();
-        turn.begin_anew(&found, size, Strict).unwrap();
-        turn.append(&mut batch, Strict).unwrap();
+        turn.begin_anew(&found, size, true).unwrap();
+        turn.append(batch, Strict).unwrap();
         drop(turn);
         let is_head = |error: &StoreError| matches!(error, StoreError::Corrupt { cause: Damage::Head(of), .. } if *of == size + 1);
         let signed = other.commit(&[Work::Sign], Patience::Full);
