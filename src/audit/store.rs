@@ -50,8 +50,11 @@ pub use prune::{Prune, Pruned};
 
 /// How long a transaction waits for the others' before it is refused.
 pub const BUSY: Duration = Duration::from_secs(5);
-/// Records after which a head is signed and stored in the database.
+/// Records after which a head is signed.
 const SIGN_EVERY: u64 = 256;
+/// Records that wait in the tail at most. The call that finds so many carries them over and takes
+/// milliseconds; it should be a rare one.
+const WAITING: u64 = 1024;
 
 /// The open log.
 pub struct Store {
@@ -72,6 +75,10 @@ pub struct Store {
     frontier: Frontier,
     /// How many records the newest signed head in the database covers, as far as this process knows.
     signed: u64,
+    /// As many that of the tail covers, if this process signed it.
+    signed_ahead: u64,
+    /// How many records the database had in the last transaction of this process.
+    carried: u64,
     /// The open session as of the last transaction of this process.
     session: Option<Generation>,
     /// Both clocks in the last transaction, to notice when the calendar is set.

@@ -3,7 +3,7 @@
 //! A commit of SQLite writes a page twice over and takes six file locks, twice for every call. The
 //! records of calls are appended here instead, by one write of the records alone. Whatever commits
 //! the long way carries the tail over first, in order, in its own transaction; so does the writer,
-//! after 256 records or a second. Like the write-ahead log the file belongs to the database: what is
+//! after so many records, when the tail has filled its room, or after a second. Like the write-ahead log the file belongs to the database: what is
 //! in it is part of the log.
 //!
 //! The file is a head and frames. Each of them ends with a seal: a number (of the head: how many
@@ -13,8 +13,9 @@
 //! since, here or in the database, because whoever commits there changes the seal beforehand. All of
 //! that happens under a kernel lock on the file.
 //!
-//! In durability `strict` a signed head follows the records that are appended together, and all of it
-//! is on the disk before anybody hears of it. What the disk then has to write should be that alone, so
+//! Signed heads stand between the records, in durability `process` now and then. In durability
+//! `strict` one follows the records that are appended together, and all of it is on the disk before
+//! anybody hears of it. What the disk then has to write should be that alone, so
 //! the file does not shrink, and frames are written over those of earlier times; four bytes of nought
 //! say where they stop. What is behind them is never taken for a frame of these times: its numbers are
 //! lower.
@@ -40,7 +41,7 @@ use frame::{CLOSED, EMPTY, Mark, SEAL, STOP, Seal, is_stop, length, mark_of, par
 /// nothing to write but these, not also how long the file is and where it lies.
 const STEP: usize = 128 << 10;
 /// How much of that a tail keeps that begins anew.
-const ROOM: u64 = 1 << 20;
+const ROOM: u64 = 2 << 20;
 /// Whoever reads what somebody else brought reads no more of it; no tail is near as long.
 const LONGEST: u64 = 256 << 20;
 /// A seal and what stops after it.
@@ -187,6 +188,12 @@ impl Turn<'_> {
         let mut last = [0; ENDING];
         let count = read_at(&self.0.file, &mut last, start).unwrap_or(0);
         count >= SEAL && last[..SEAL] == seal && is_stop(&last[SEAL..count])
+    }
+
+    /// Whether this would fill the room that a tail keeps.
+    #[must_use]
+    pub fn is_filled_by(&self, batch: &Batch) -> bool {
+        self.0.end + length(batch.stopped_length()) > ROOM
     }
 
     /// Appends records to a tail that is current.

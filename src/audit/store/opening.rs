@@ -90,6 +90,8 @@ impl Opening<'_> {
             process: self.process.into(),
             frontier,
             signed,
+            signed_ahead: 0,
+            carried: signed,
             session: None,
             clocks: None,
             patience: BUSY,

@@ -1,5 +1,5 @@
-//! The quick way of calls: their records are appended to the tail, in durability `strict` with a signed
-//! head over them.
+//! The quick way of calls: their records are appended to the tail, in durability `strict` always with a
+//! signed head over them.
 //!
 //! It holds only if nothing has happened since this process last looked: the tail ends as this
 //! process knows it to end, and the session is the call's own. Whatever changes the session, the key
@@ -7,7 +7,7 @@
 //! found out by a transaction that looks at everything.
 
 use super::transaction::{clock_jump, new_id};
-use super::{Done, SIGN_EVERY, Store, Work};
+use super::{Done, SIGN_EVERY, Store, WAITING, Work};
 use crate::audit::checkpoint;
 use crate::audit::entry::Draft;
 use crate::audit::tail::Batch;
@@ -26,8 +26,8 @@ impl Store {
     /// way.
     pub(super) fn commit_quickly(&mut self, works: &[Work]) -> Option<Vec<Done>> {
         let count = u64::try_from(works.len()).ok()?;
-        // As many are carried over, with a head.
-        let many = self.frontier.size() + count - self.signed >= SIGN_EVERY;
+        // As many are carried over.
+        let many = self.frontier.size() + count - self.carried >= WAITING;
         if many || self.short {
             return None;
         }
@@ -50,21 +50,33 @@ impl Store {
                 Some(_) => Done::Recorded,
             });
         }
-        if self.durability == Durability::Strict {
+        let signs = self.wants_head(frontier.size());
+        if signs {
             let (size, root) = (frontier.size(), frontier.root());
             let note = checkpoint::sign(&self.origin, size, &root, &self.keys.signing);
-            batch.sign(size, &note);
+            batch.sign(size, &note, self.durability);
         }
         let mut turn = self.tail.try_turn().ok()??;
-        if !turn.is_current() {
+        if !turn.is_current() || turn.is_filled_by(&batch) {
             return None;
         }
         let appended = turn.append(batch, self.durability);
         drop(turn);
         appended.ok()?;
+        if signs {
+            self.signed_ahead = frontier.size();
+        }
         self.frontier = frontier;
         self.clocks = Some((now, uptime));
         Some(done)
+    }
+
+    /// Whether a head goes along with records up to this size.
+    fn wants_head(&self, size: u64) -> bool {
+        match self.durability {
+            Durability::Strict => true,
+            Durability::Process => size - self.signed.max(self.signed_ahead) >= SIGN_EVERY,
+        }
     }
 
     fn quick<'w>(&'w self, work: &'w Work) -> Option<Quick<'w>> {

@@ -101,6 +101,7 @@ impl Store {
             Ok((done, session)) => {
                 self.session = session;
                 self.transactions += 1 + carried / CARRIED;
+                self.carried = frontier.size();
                 self.frontier = frontier;
                 self.signed = signed;
                 self.keys = keys;
@@ -135,9 +136,7 @@ impl Transaction<'_> {
         let wrote = self.frontier.size() > before || self.carried > 0;
         let due = match durability {
             Durability::Strict => wrote,
-            Durability::Process => {
-                found.signed.is_some() || self.frontier.size() - self.signed >= SIGN_EVERY
-            }
+            Durability::Process => found.lasts || self.frontier.size() - self.signed >= SIGN_EVERY,
         };
         if due {
             self.sign()?;
@@ -181,7 +180,7 @@ impl Transaction<'_> {
         run(self.conn, "COMMIT")?;
         let is_strict = durability == Durability::Strict;
         // What lasted in the tail is to last in the database.
-        let flushed = if found.signed.is_some() && !is_strict {
+        let flushed = if found.lasts && !is_strict {
             file::flush(self.path)
         } else {
             Ok(())

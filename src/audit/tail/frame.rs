@@ -1,6 +1,7 @@
 //! What the tail is made of: frames and seals, as bytes.
 
 use crate::audit::tree::{self, Hash};
+use crate::config::Durability;
 
 /// A number, a mark, and one byte.
 pub(super) const SEAL: usize = 17;
@@ -14,6 +15,9 @@ pub(super) const CLOSED: u8 = 0xff;
 const PREFIX: usize = 13;
 /// Instead of a length of the name: the frame is a signed head.
 const SIGNED: u8 = 0xff;
+/// Instead of what a head closes: whether it was on the disk before anybody heard of it.
+const FLUSHED: u64 = 0;
+const UNFLUSHED: u64 = 1;
 /// No record is near as long.
 const LONGEST: usize = 64 << 20;
 pub(super) type Seal = [u8; SEAL];
@@ -48,9 +52,11 @@ pub struct SignedHead {
 pub struct Found {
     /// The records, each the next one of the one before it.
     pub frames: Vec<Frame>,
-    /// The newest signed head among them. Whoever signs has also seen to it that the records before it
-    /// are on the disk.
+    /// The newest signed head among them.
     pub signed: Option<SignedHead>,
+    /// Whether there is a head among them that was promised to last: it and what is before it were on
+    /// the disk before anybody heard of it.
+    pub lasts: bool,
     /// How many bytes follow that are no record: a write that was interrupted.
     pub torn: usize,
     /// How long the file is, if it was read by one who may change it.
@@ -69,7 +75,8 @@ pub struct Batch {
 
 enum Item {
     Record(Frame),
-    Signed(SignedHead),
+    /// And whether it was promised to last.
+    Signed(SignedHead, bool),
 }
 
 impl Batch {
@@ -89,10 +96,14 @@ impl Batch {
         self.push((named, closes, process), seq, leaf, body);
     }
 
-    /// Adds a head over all records up to here.
-    pub fn sign(&mut self, size: u64, note: &str) {
+    /// Adds a head over all records up to here, which are to be appended in this durability.
+    pub fn sign(&mut self, size: u64, note: &str, durability: Durability) {
         let leaf = tree::leaf_hash(note.as_bytes());
-        self.push((SIGNED, 0, ""), size, &leaf, note.as_bytes());
+        let flushed = match durability {
+            Durability::Strict => FLUSHED,
+            Durability::Process => UNFLUSHED,
+        };
+        self.push((SIGNED, flushed, ""), size, &leaf, note.as_bytes());
     }
 
     fn push(
@@ -113,6 +124,10 @@ impl Batch {
         self.bytes.extend_from_slice(&self.seal);
     }
 
+    pub(super) fn stopped_length(&self) -> usize {
+        self.bytes.len() + STOP.len()
+    }
+
     /// As they are written, with what stops whoever reads on.
     pub(in crate::audit) fn stopped(mut self) -> Vec<u8> {
         self.bytes.extend_from_slice(&STOP);
@@ -130,8 +145,11 @@ impl Found {
     fn take(&mut self, item: Item, next: u64) -> bool {
         match item {
             Item::Record(frame) if frame.seq == next => self.frames.push(frame),
-            Item::Signed(head) if head.size == next => self.signed = Some(head),
-            Item::Record(_) | Item::Signed(_) => return false,
+            Item::Signed(head, lasts) if head.size == next => {
+                self.signed = Some(head);
+                self.lasts |= lasts;
+            }
+            Item::Record(_) | Item::Signed(..) => return false,
         }
         true
     }
@@ -211,10 +229,8 @@ fn item(bytes: &[u8]) -> Option<(Item, Seal, &[u8])> {
             body: body.to_vec(),
         })
     } else {
-        Item::Signed(SignedHead {
-            size: number,
-            note: std::str::from_utf8(body).ok()?.into(),
-        })
+        let note = std::str::from_utf8(body).ok()?.into();
+        Item::Signed(SignedHead { size: number, note }, closes == FLUSHED)
     };
     Some((item, *seal, rest))
 }

@@ -50,7 +50,7 @@ fn batch(frames: &[Frame]) -> Batch {
 fn signed(frames: &[Frame]) -> Batch {
     let mut batch = batch(frames);
     let size = frames.last().unwrap().seq + 1;
-    batch.sign(size, &format!("a head over {size} records"));
+    batch.sign(size, &format!("a head over {size} records"), Strict);
     batch
 }
 
@@ -284,11 +284,30 @@ fn no_changed_bit_makes_another_record() {
 }
 
 #[test]
+fn heads_tell_whether_they_were_promised_to_last() {
+    let mut begun = sealed(0, mark_of("log")).to_vec();
+    for (seq, durability, lasts) in [
+        (0, Process, false),
+        (1, Process, false),
+        (2, Strict, true),
+        (3, Process, true),
+    ] {
+        let mut batch = batch(&[frame(seq)]);
+        batch.sign(seq + 1, "a head", durability);
+        begun.extend(batch.stopped());
+        let found = parse(&begun, mark_of("log"));
+        begun.truncate(begun.len() - STOP.len());
+        let head = found.signed.map(|head| head.size);
+        assert_eq!((head, found.lasts), (Some(seq + 1), lasts));
+    }
+}
+
+#[test]
 fn numbers_at_the_end_of_counting_are_no_danger() {
     let mut last = frame(0);
     last.seq = u64::MAX;
     let mut batch = batch(&[last.clone(), last]);
-    batch.sign(u64::MAX, "a head");
+    batch.sign(u64::MAX, "a head", Strict);
     let bytes = batch.stopped();
     for number in [u64::MAX, u64::MAX - 1, 0] {
         let head = sealed(number, mark_of("log"));

@@ -223,7 +223,7 @@ async fn what_waits_beside_the_file_is_not_believed() {
     };
     let (mut rewritten, mut odd) = (tail::Batch::default(), tail::Batch::default());
     add(&mut rewritten, &changed);
-    rewritten.sign(head.size, &head.note);
+    rewritten.sign(head.size, &head.note, Strict);
     let fault = write(rewritten).fault.unwrap();
     assert_eq!(fault.damage, Damage::Rewritten);
     assert!(fault.seq <= Some(frame.seq) && fault.before.is_none_or(|end| end > frame.seq));

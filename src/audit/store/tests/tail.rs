@@ -4,9 +4,12 @@ use super::*;
 use crate::audit::error::Damage;
 use crate::audit::{checkpoint, tail, tree};
 
+fn found(desk: &Desk, store: &Store) -> tail::Found {
+    tail::read(&desk.paths().audit_db(), store.log_id()).unwrap()
+}
+
 fn waiting(desk: &Desk, store: &Store) -> usize {
-    let found = tail::read(&desk.paths().audit_db(), store.log_id());
-    found.unwrap().frames.len()
+    found(desk, store).frames.len()
 }
 
 /// A store that has left two records in its tail, and the tail as it is then.
@@ -35,16 +38,43 @@ fn records_of_calls_wait_in_the_tail_until_the_next_transaction() {
             (0, before + 3)
         );
         assert_eq!(desk.read().signed_size(), store.records());
-        // Nothing waits without being signed for longer than so many records.
-        for _ in 0..2 * SIGN_EVERY {
+        // So many wait at most, and no more than so many without a head over them.
+        let (mut most, mut bare) = (0, 0);
+        for _ in 0..2 * WAITING {
             only(&mut store, intent(session));
-            assert!(waiting(&desk, &store) < usize::try_from(SIGN_EVERY).unwrap());
+            let found = found(&desk, &store);
+            let head = found.signed.map_or(store.signed, |head| head.size);
+            bare = bare.max(store.records() - head);
+            most = most.max(found.frames.len());
         }
+        assert_eq!(most, usize::try_from(WAITING).unwrap() - 1);
+        let unsigned = match durability {
+            Strict => 0,
+            Process => SIGN_EVERY - 1,
+        };
+        assert_eq!(bare, unsigned);
         assert_eq!(
             desk.read().records.len(),
             usize::try_from(store.records()).unwrap()
         );
     }
+}
+
+#[test]
+fn large_records_are_carried_over_before_they_fill_more_than_the_room() {
+    let desk = Desk::new();
+    let (mut store, _) = in_session(&desk, Process);
+    only(&mut store, Work::Sign);
+    let path = tail::place(&desk.paths().audit_db());
+    let mut most = 0;
+    for closes in 0..9 {
+        let text = "x".repeat(600 << 10);
+        let draft = entry::note("outcome", &Device::default(), &text);
+        only(&mut store, Work::Outcome { draft, closes });
+        assert!(std::fs::metadata(&path).unwrap().len() <= 2 << 20);
+        most = most.max(waiting(&desk, &store));
+    }
+    assert_eq!(most, 3);
 }
 
 #[test]
@@ -168,7 +198,7 @@ fn a_head_that_is_not_that_of_the_records_is_damage() {
         // Another record than the one that was signed.
         let mut batch = tail::Batch::default();
         batch.add(size, &tree::leaf_hash(b"{}"), None, None, b"{}");
-        batch.sign(size + 1, note);
+        batch.sign(size + 1, note, Strict);
         let mut turn = other.tail.turn(Duration::ZERO).unwrap();
         let found = turn.read().unwrap();
         turn.begin_anew(&found, size, true).unwrap();
