@@ -1,7 +1,6 @@
 //! What each message of the host does.
 
 use std::future::Future;
-use std::pin::pin;
 use std::sync::Arc;
 
 use futures_util::future::Abortable;
@@ -308,7 +307,8 @@ impl<B: Backend> Session<B> {
         } else {
             asides
         };
-        let mut answering = pin!(backend.answer(host, method, params, Some(asides)));
+        // Boxed, so that its room is not kept where nobody wants to hear of the way.
+        let mut answering = Box::pin(backend.answer(host, method, params, Some(asides)));
         let outcome = loop {
             tokio::select! {
                 biased;

@@ -31,7 +31,7 @@ impl Gateway {
         let again = may_go_on.then(|| (act.again(), along.clone()));
         let done = match (self.once(act, along).await, &again) {
             (Err(Fault::Upstream(error)), Some((again, along))) if is_about_headers(&error) => {
-                self.with_other_headers(server, again, along, error).await
+                Box::pin(self.with_other_headers(server, again, along, error)).await
             }
             (done, _) => done,
         }?;
@@ -39,7 +39,7 @@ impl Gateway {
             return Ok(done.for_host(host));
         };
         if host.is_alone() {
-            let shown = self.let_ask(host, server, &required).await?;
+            let shown = Box::pin(self.let_ask(host, server, &required)).await?;
             return Ok(rounds::asking_this(
                 &done.result,
                 &required.requests,

@@ -1,6 +1,7 @@
 //! The story of one request: a session, the message, another try where it is certain that nothing
 //! was carried out, and word to the server when nobody waits any more.
 
+use std::pin::pin;
 use std::sync::Arc;
 
 use super::deadline::Deadline;
@@ -176,15 +177,17 @@ impl Exchange<'_> {
     ) -> Result<Verdict, UpstreamError> {
         let mut withdrawal = Withdrawal::armed(self);
         let verdict = async {
-            let posting = self.post(Some(ask.trace), Some(ask.repeated()), body);
             let questions = &self.inner.questions;
-            let response = match ask.deadline.bound_but_for(questions, posting).await {
-                // Nobody knows how much of it arrived.
-                Err(error @ UpstreamError::Interrupted(_)) => return Ok(error.into()),
-                other => other?,
+            let response = {
+                let posting = pin!(self.post(Some(ask.trace), Some(ask.repeated()), body));
+                match ask.deadline.bound_but_for(questions, posting).await {
+                    // Nobody knows how much of it arrived.
+                    Err(error @ UpstreamError::Interrupted(_)) => return Ok(error.into()),
+                    other => other?,
+                }
             };
             answer.http_status = Some(response.status().as_u16());
-            let judged = async { Ok(self.judge(response).await) };
+            let judged = pin!(async { Ok(self.judge(response).await) });
             ask.deadline.bound_but_for(questions, judged).await
         }
         .await;

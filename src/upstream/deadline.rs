@@ -1,6 +1,6 @@
 //! The end of a wait, with the length that is told when it comes.
 
-use std::pin::pin;
+use std::pin::Pin;
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -51,23 +51,23 @@ impl Deadline {
     }
 
     /// The same as [`Self::bound`], but for the time in which somebody is being asked on the server's behalf: it begins
-    /// anew when they have answered.
+    /// anew when they have answered. Takes work where it lies: a future that is moved into another takes
+    /// its room twice.
     pub(super) async fn bound_but_for<T>(
         self,
         questions: &Questions,
-        work: impl Future<Output = Result<T, UpstreamError>>,
+        mut work: Pin<&mut impl Future<Output = Result<T, UpstreamError>>>,
     ) -> Result<T, UpstreamError> {
-        let mut work = pin!(work);
         let mut at = self.at;
         loop {
-            if let Ok(outcome) = tokio::time::timeout_at(at, &mut work).await {
+            if let Ok(outcome) = tokio::time::timeout_at(at, work.as_mut()).await {
                 return outcome;
             }
             if !questions.any() {
                 return Err(UpstreamError::Silent(self.limit));
             }
             tokio::select! {
-                outcome = &mut work => return outcome,
+                outcome = work.as_mut() => return outcome,
                 () = questions.none() => at = Instant::now() + self.limit,
             }
         }
