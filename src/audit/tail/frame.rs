@@ -115,6 +115,8 @@ impl Batch {
     ) {
         let length = u32::try_from(body.len()).unwrap_or(u32::MAX);
         let start = self.bytes.len();
+        let around = PREFIX + process.len() + SEAL + STOP.len();
+        self.bytes.reserve(around + body.len());
         self.bytes.extend_from_slice(&length.to_le_bytes());
         self.bytes.push(named);
         self.bytes.extend_from_slice(&closes.to_le_bytes());
