@@ -40,8 +40,8 @@ use frame::{CLOSED, EMPTY, Mark, SEAL, STOP, Seal, is_stop, length, mark_of, par
 /// By how much a file grows in which frames are to be written over what is there: then a flush has
 /// nothing to write but these, not also how long the file is and where it lies.
 const STEP: usize = 128 << 10;
-/// How much of that a tail keeps that begins anew.
-const ROOM: u64 = 2 << 20;
+/// How much of that a tail keeps that begins anew. Whoever carries it over has as much in memory, twice.
+const ROOM: u64 = 1 << 20;
 /// Whoever reads what somebody else brought reads no more of it; no tail is near as long.
 const LONGEST: u64 = 256 << 20;
 /// A seal and what stops after it.

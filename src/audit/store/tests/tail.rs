@@ -68,10 +68,10 @@ fn large_records_are_carried_over_before_they_fill_more_than_the_room() {
     let path = tail::place(&desk.paths().audit_db());
     let mut most = 0;
     for closes in 0..9 {
-        let text = "x".repeat(600 << 10);
+        let text = "x".repeat(300 << 10);
         let draft = entry::note("outcome", &Device::default(), &text);
         only(&mut store, Work::Outcome { draft, closes });
-        assert!(std::fs::metadata(&path).unwrap().len() <= 2 << 20);
+        assert!(std::fs::metadata(&path).unwrap().len() <= 1 << 20);
         most = most.max(waiting(&desk, &store));
     }
     assert_eq!(most, 3);
