@@ -52,8 +52,8 @@ pub use prune::{Prune, Pruned};
 pub const BUSY: Duration = Duration::from_secs(5);
 /// Records after which a head is signed.
 const SIGN_EVERY: u64 = 256;
-/// Records that wait in the tail at most. The call that finds so many carries them over and takes
-/// milliseconds; it should be a rare one.
+/// Fewer records than these wait in the tail. The call that would be the last of them carries them over
+/// and takes milliseconds; it should be a rare one.
 const WAITING: u64 = 1024;
 
 /// The open log.
@@ -75,7 +75,7 @@ pub struct Store {
     frontier: Frontier,
     /// How many records the newest signed head in the database covers, as far as this process knows.
     signed: u64,
-    /// As many that of the tail covers, if this process signed it.
+    /// The same of the newest head in the tail, if this process signed it.
     signed_ahead: u64,
     /// How many records the database had in the last transaction of this process.
     carried: u64,

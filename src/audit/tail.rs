@@ -2,9 +2,9 @@
 //!
 //! A commit of SQLite writes a page twice over and takes six file locks, twice for every call. The
 //! records of calls are appended here instead, by one write of the records alone. Whatever commits
-//! the long way carries the tail over first, in order, in its own transaction; so does the writer,
-//! after so many records, when the tail has filled its room, or after a second. Like the write-ahead log the file belongs to the database: what is
-//! in it is part of the log.
+//! the long way carries the tail over first, in order, in its own transaction; so does whoever finds that
+//! a thousand records wait or that the room for them is filled, and the writer after a second. Like the
+//! write-ahead log the file belongs to the database: what is in it is part of the log.
 //!
 //! The file is a head and frames. Each of them ends with a seal: a number (of the head: how many
 //! records the database had; of a frame: the record's), eight bytes (of the head: which log it is; of
@@ -13,12 +13,11 @@
 //! since, here or in the database, because whoever commits there changes the seal beforehand. All of
 //! that happens under a kernel lock on the file.
 //!
-//! Signed heads stand between the records, in durability `process` now and then. In durability
+//! Signed heads stand between the records, in durability `process` after 256 of them. In durability
 //! `strict` one follows the records that are appended together, and all of it is on the disk before
-//! anybody hears of it. What the disk then has to write should be that alone, so
-//! the file does not shrink, and frames are written over those of earlier times; four bytes of nought
-//! say where they stop. What is behind them is never taken for a frame of these times: its numbers are
-//! lower.
+//! anybody hears of it. What the disk then has to write should be that alone, so the file does not
+//! shrink, and frames are written over those of earlier times; four bytes of nought say where they stop.
+//! What is behind them is never taken for a frame of these times: its numbers are lower.
 
 use std::fs::File;
 use std::io::{self, Read as _, Seek as _, SeekFrom};
