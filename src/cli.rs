@@ -88,6 +88,7 @@ Exit codes:
 )]
 enum Command {
     /// Serve MCP on standard input and output (what a host starts)
+    #[command(after_help = "Example:\n  chaperone serve < requests.jsonl")]
     Serve,
     /// Begin: configuration, sign-in and hosts, in one go
     Init(init::InitArgs),
@@ -126,6 +127,7 @@ enum Command {
     /// Print completions for a shell
     Completions(complete::CompletionsArgs),
     /// Print the manual page
+    #[command(after_help = "Example:\n  chaperone man > ~/.local/share/man/man1/chaperone.1")]
     Man,
     /// Explain a command, the code of an error, or show a page of the documentation
     Help(help::HelpArgs),

@@ -3,6 +3,7 @@
 //! Prints to what it is given, so that nothing here decides where that goes. Everything that comes
 //! out of a record is escaped before a person sees it: a tool's answer is in there.
 
+mod advice;
 mod command;
 mod explain;
 mod export;
@@ -22,6 +23,9 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 
+use self::advice::{
+    AUDIT_HELP, KEY_HELP, LIST_HELP, ROTATE_HELP, SHOW_HELP, STATS_HELP, VERIFY_HELP,
+};
 pub use self::command::execute;
 use self::export::ExportArgs;
 use self::filter::FilterArgs;
@@ -48,6 +52,7 @@ const BEFORE_TAIL: u64 = 10;
 
 /// Look at the record of calls, or verify it.
 #[derive(Debug, Args)]
+#[command(after_help = AUDIT_HELP)]
 pub struct AuditArgs {
     /// Another log than this account's.
     #[arg(long, global = true, value_name = "FILE")]
@@ -59,37 +64,10 @@ pub struct AuditArgs {
     command: AuditCommand,
 }
 
-const SHOW_HELP: &str = "\
-Examples:
-  chaperone audit show 17
-  chaperone audit show 17 --proof > record.json
-  chaperone audit verify record.json --key KEY";
-
-const VERIFY_HELP: &str = "\
-Exit codes: 0 intact, 6 changed, 7 intact as far as can be told, with a part that is not proven.
-
-Examples:
-  chaperone audit verify
-  chaperone audit verify evidence.zip --key \"$(cat key.txt)\" --json
-  chaperone audit verify copy-of-audit.db --key KEY --head head.txt";
-
-const KEY_HELP: &str = "\
-Keep it where the log is not: a key that comes with the log proves nothing.
-
-Example:
-  chaperone audit key > key.txt
-  chaperone audit verify evidence.zip --key \"$(cat key.txt)\"";
-
-const ROTATE_HELP: &str = "\
-The change is a record that both keys sign, so whoever kept the old key can still verify everything.
-Witnesses know logs by their keys: give them the new one.
-
-Example:
-  chaperone audit rotate-key && chaperone audit key > key.txt";
-
 #[derive(Debug, Subcommand)]
 enum AuditCommand {
     /// Show the newest records.
+    #[command(after_help = LIST_HELP)]
     List {
         /// How many.
         #[arg(long, value_name = "N", conflicts_with = "all")]
@@ -151,11 +129,6 @@ enum AuditCommand {
         pins: Pins,
     },
 }
-
-const STATS_HELP: &str = "\
-  chaperone audit stats --since 2026-01-01 --until 2026-01-31 --offset +01:00
-
-Medians and percentiles are exact below 256 ms and within 0.4 % above.";
 
 /// What is known about the log outside its file.
 #[derive(Debug, Default)]

@@ -10,6 +10,7 @@ use crate::wording::terminal_safe;
 
 /// Look at the settings.
 #[derive(Debug, Args)]
+#[command(after_help = "Example:\n  chaperone config show")]
 pub struct ConfigArgs {
     #[command(subcommand)]
     command: ConfigCommand,

@@ -84,3 +84,32 @@ fn of_command(path: &[&str]) -> Result<String, Failure> {
     }
     Ok(command.render_long_help().to_string())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The commands that can be given, each by its words.
+    fn commands(under: &Command, path: &str, all: &mut Vec<(String, String)>) {
+        for command in under.get_subcommands() {
+            let path = format!("{path} {}", command.get_name());
+            let shown = command.clone().render_long_help().to_string();
+            all.push((path.clone(), shown));
+            commands(command, &path, all);
+        }
+    }
+
+    #[test]
+    fn every_command_shows_an_example() {
+        let (mut built, mut all) = (Cli::command(), Vec::new());
+        built.build();
+        commands(&built, "chaperone", &mut all);
+        let lacks = |(path, shown): &(String, String)| {
+            let examples = shown.split_once("\nExample").map_or("", |(_, rest)| rest);
+            !examples.contains(path.as_str())
+        };
+        let lacking: Vec<_> = all.iter().filter(|command| lacks(command)).collect();
+        let lacking: Vec<_> = lacking.iter().map(|(path, _)| path).collect();
+        assert!(lacking.is_empty(), "{lacking:?}");
+    }
+}

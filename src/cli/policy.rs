@@ -18,6 +18,9 @@ use crate::wording::chain;
 
 /// Check the policy document, or ask what it says of a tool.
 #[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  chaperone policy check\n  chaperone policy explain deploy__rollback"
+)]
 pub struct PolicyArgs {
     #[command(subcommand)]
     command: PolicyCommand,

@@ -14,7 +14,7 @@ use crate::wording::terminal_safe;
 /// What the four commands take.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Examples:\n  chaperone status\n  chaperone tools --json | jq -r 'select(.shown) | .name'"
+    after_help = "Examples:\n  chaperone whoami\n  chaperone status\n  chaperone servers --json | jq -r .name\n  chaperone tools --json | jq -r 'select(.shown) | .name'"
 )]
 pub struct ReportArgs {
     /// JSON: one object, or one object per line for lists.

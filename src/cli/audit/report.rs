@@ -14,6 +14,7 @@ use crate::report::{self, Request};
 use crate::wording::terminal_safe;
 
 pub(super) const HELP: &str = "\
+Example:
   chaperone audit report --from 2026-01-01 --to 2026-01-31 --offset +01:00 -o report.html
 
 The file needs no network, and whoever has it can read what the log says: it is made readable for \
