@@ -39,7 +39,16 @@ pub struct Reader {
 /// Why a log cannot be read.
 #[derive(Debug, thiserror::Error)]
 pub enum ReadError {
-    /// There is no such file, or it may not be read.
+    /// There is no such file.
+    #[error(
+        "there is no log at {}; one is begun when a host starts chaperone, or when somebody signs in",
+        path.display()
+    )]
+    Missing {
+        /// Where it was looked for.
+        path: PathBuf,
+    },
+    /// It may not be read.
     #[error("{} cannot be opened", path.display())]
     Open {
         /// The log.
@@ -89,7 +98,9 @@ impl ReadError {
         match self {
             Self::Schema { .. } | Self::Empty => true,
             Self::Sqlite(error) => is_damage(error),
-            Self::Open { .. } | Self::Newer { .. } | Self::Wal { .. } => false,
+            Self::Missing { .. } | Self::Open { .. } | Self::Newer { .. } | Self::Wal { .. } => {
+                false
+            }
         }
     }
 }
@@ -151,9 +162,13 @@ impl Reader {
 
     fn connect(path: &Path, wal: PathBuf, immutable: bool) -> Result<Self, ReadError> {
         let readable = std::fs::File::open(path);
-        readable.map_err(|source| ReadError::Open {
-            path: path.to_owned(),
-            source,
+        readable.map_err(|source| {
+            let path = path.to_owned();
+            if source.kind() == io::ErrorKind::NotFound {
+                ReadError::Missing { path }
+            } else {
+                ReadError::Open { path, source }
+            }
         })?;
         let flags = OpenFlags::SQLITE_OPEN_READ_ONLY
             | OpenFlags::SQLITE_OPEN_NO_MUTEX
@@ -239,7 +254,8 @@ impl Reader {
                     source,
                 }
             }
-            other @ (ReadError::Open { .. }
+            other @ (ReadError::Missing { .. }
+            | ReadError::Open { .. }
             | ReadError::Newer { .. }
             | ReadError::Empty
             | ReadError::Wal { .. }
@@ -489,7 +505,10 @@ mod tests {
     fn what_is_no_log_is_told_apart() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("x.db");
-        assert!(matches!(Reader::open(&path), Err(ReadError::Open { .. })));
+        let missing = Reader::open(&path).unwrap_err();
+        assert!(matches!(missing, ReadError::Missing { .. }));
+        let told = missing.to_string();
+        assert!(told.contains("there is no log at") && told.contains("when a host starts"));
         std::fs::write(
             &path,
             "not a database, but long enough to have a header".repeat(40),

@@ -10,6 +10,7 @@ use super::http::{self, Dialect};
 use super::pace::Pace;
 use super::{Courier, directory, otlp, splunk, syslog};
 use crate::audit::Event;
+use crate::audit::reader::ReadError;
 use crate::audit::spool::{self, Batch, Most, SpoolError};
 use crate::clock::Timestamp;
 use crate::config::{SinkConfig, SinkWay};
@@ -217,7 +218,7 @@ impl<'a> Sender<'a> {
         let from = cursor.as_ref().map(|cursor| cursor.next);
         let batch = match self.read(from).await {
             // Nobody has written anything yet.
-            Err(SpoolError::Read(crate::audit::reader::ReadError::Open { .. })) => return Ok(None),
+            Err(SpoolError::Read(ReadError::Missing { .. })) => return Ok(None),
             read => read.map_err(|error| chain(&error))?,
         };
         let (batch, cursor) = match cursor.filter(|cursor| cursor.log_id == batch.log_id) {
