@@ -56,6 +56,8 @@ async fn every_failure_names_its_code_and_help_explains_it() {
         ("whoami", "CHP-CONFIG-MISSING"),
         ("nonsense", "CHP-USAGE"),
         ("audit list", "CHP-LOG-UNREADABLE"),
+        ("audit report -o report.html", "CHP-LOG-UNREADABLE"),
+        ("audit export -o export.zip", "CHP-LOG-UNREADABLE"),
         ("help nonsense", "CHP-USAGE"),
     ] {
         let arguments: Vec<&str> = command.split(' ').collect();

@@ -19,6 +19,7 @@ use crate::clock::{Clock as _, SystemClock};
 use crate::codes::Code;
 use crate::login::keychain::SecretStore;
 use crate::paths::Paths;
+use crate::report::ReportError;
 use crate::wording::chain;
 
 /// How often `tail` looks.
@@ -125,7 +126,15 @@ fn failure(error: &AuditError) -> Failure {
         {
             return Failure::silent();
         }
-        AuditError::Read(_) | AuditError::Query(_) | AuditError::Verify(_) => Code::LogUnreadable,
+        AuditError::Read(_)
+        | AuditError::Query(_)
+        | AuditError::Verify(_)
+        | AuditError::Report(
+            ReportError::Read(_) | ReportError::Query(_) | ReportError::Verify(_),
+        )
+        | AuditError::Export(ExportError::Query(_) | ExportError::Unreadable { .. }) => {
+            Code::LogUnreadable
+        }
         AuditError::Evidence(_) | AuditError::Bundle(_) => Code::Evidence,
         AuditError::Key(_) | AuditError::NoKey => Code::LogKey,
         AuditError::Input(_) => Code::Input,
