@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 use rusqlite::{Connection, OptionalExtension as _, params};
 
 use super::failure::Failure;
-use super::head::{check_signed, read_leaves, store_head, stored_head};
-use super::transaction::{number, row_id, run};
+use super::head::{size, store_head, tree_under};
+use super::transaction::{row_id, run};
 use super::{BUSY, OPEN_FLAGS};
 use crate::audit::error::{Damage, StoreError};
 use crate::audit::file::beside;
@@ -70,14 +70,6 @@ pub(super) fn set_aside(database: &Path, found: &Found, tail: &Turn<'_>) -> io::
     Ok(place)
 }
 
-/// How many records the database has.
-pub(super) fn size(conn: &Connection) -> rusqlite::Result<u64> {
-    let last: Option<i64> = conn
-        .prepare_cached("SELECT max(seq) FROM record")?
-        .query_row([], |row| row.get(0))?;
-    Ok(last.map_or(0, |last| number(last) + 1))
-}
-
 /// Whether the database has this very record.
 fn check(conn: &Connection, frame: &Frame) -> Result<(), Failure> {
     let leaf: Option<tree::Hash> = conn
@@ -128,14 +120,10 @@ fn settle_in(conn: &Connection, database: &Path) -> Result<(), Failure> {
     Ok(run(conn, "COMMIT")?)
 }
 
-/// Stores the newest head that was signed in the tail, if the database has no more records than that.
+/// Stores the newest head that was signed in the tail, if it is newer than the stored one.
 fn adopt(conn: &Connection, signed: &SignedHead) -> Result<(), Failure> {
-    let found = size(conn)?;
-    if found != signed.size {
-        return Ok(());
+    match tree_under(conn, signed)? {
+        Some(frontier) => Ok(store_head(conn, &frontier, &signed.note)?),
+        None => Ok(()),
     }
-    let (mut frontier, _) = stored_head(conn)?;
-    read_leaves(conn, &mut frontier, found)?;
-    check_signed(conn, signed, &frontier)?;
-    Ok(store_head(conn, &frontier, &signed.note)?)
 }

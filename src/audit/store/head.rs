@@ -21,6 +21,14 @@ pub(super) fn stored_head(conn: &Connection) -> Result<(Frontier, u64), Failure>
     Ok((frontier, note.map_or(0, |_| size)))
 }
 
+/// How many records the database has.
+pub(super) fn size(conn: &Connection) -> rusqlite::Result<u64> {
+    let last: Option<i64> = conn
+        .prepare_cached("SELECT max(seq) FROM record")?
+        .query_row([], |row| row.get(0))?;
+    Ok(last.map_or(0, |last| number(last) + 1))
+}
+
 /// Stores a signed head with its tree.
 pub(super) fn store_head(
     conn: &Connection,
@@ -38,9 +46,9 @@ pub(super) fn read_leaves(
     frontier: &mut Frontier,
     until: u64,
 ) -> Result<(), Failure> {
-    let mut statement =
-        conn.prepare_cached("SELECT seq, leaf FROM record WHERE seq >= ?1 ORDER BY seq")?;
-    let mut rows = statement.query([row_id(frontier.size())])?;
+    let mut statement = conn
+        .prepare_cached("SELECT seq, leaf FROM record WHERE seq >= ?1 AND seq < ?2 ORDER BY seq")?;
+    let mut rows = statement.query([row_id(frontier.size()), row_id(until)])?;
     while let Some(row) = rows.next()? {
         let (seq, leaf): (i64, Hash) = (row.get(0)?, row.get(1)?);
         if number(seq) != frontier.size() {
@@ -55,8 +63,22 @@ pub(super) fn read_leaves(
     }
 }
 
-/// Whether a head that waited in the tail is the log's own, over this tree.
-pub(super) fn check_signed(
+/// The tree under a head that waited in the tail, with records that were carried over; `None` if the stored
+/// head covers as many. A head that is not the log's own, over these very records, is damage.
+pub(super) fn tree_under(
+    conn: &Connection,
+    signed: &SignedHead,
+) -> Result<Option<Frontier>, Failure> {
+    let (mut frontier, _) = stored_head(conn)?;
+    if signed.size <= frontier.size() || signed.size > size(conn)? {
+        return Ok(None);
+    }
+    read_leaves(conn, &mut frontier, signed.size)?;
+    check_signed(conn, signed, &frontier)?;
+    Ok(Some(frontier))
+}
+
+fn check_signed(
     conn: &Connection,
     signed: &SignedHead,
     frontier: &Frontier,

@@ -6,9 +6,9 @@ use std::time::{Duration, Instant};
 
 use rusqlite::{Connection, params};
 
-use super::carry::{Carried, carry, insert, set_aside, size};
+use super::carry::{Carried, carry, insert, set_aside};
 use super::failure::Failure;
-use super::head::{check_signed, read_leaves, store_head, stored_head};
+use super::head::{read_leaves, size, store_head, stored_head, tree_under};
 use super::{Done, SIGN_EVERY, Store, Work};
 use crate::audit::checkpoint;
 use crate::audit::entry::{self, Device, Draft};
@@ -151,15 +151,13 @@ impl Transaction<'_> {
         let found = tail.read().map_err(Failure::Tail)?;
         let carried = carry(self.conn, &found.frames)?;
         self.carried = found.frames.len();
-        let known = self.frontier.size();
+        if let Some(signed) = &found.signed
+            && signed.size > self.frontier.size()
+        {
+            tree_under(self.conn, signed)?;
+        }
         self.catch_up()?;
         let before = self.frontier.size();
-        if let Some(signed) = &found.signed
-            && signed.size > known
-            && signed.size == before
-        {
-            check_signed(self.conn, signed, &self.frontier)?;
-        }
         if let Carried::Severed(from) = carried {
             self.note_severed(from, &found, tail)?;
         }

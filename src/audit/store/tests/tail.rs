@@ -179,6 +179,45 @@ fn a_head_that_waits_counts_for_whoever_carries_it_over() {
 }
 
 #[test]
+fn a_head_among_the_records_that_wait_counts_and_is_checked() {
+    let desk = Desk::new();
+    let (mut store, session) = in_session(&desk, Process);
+    only(&mut store, Work::Sign);
+    for _ in 0..SIGN_EVERY + 9 {
+        only(&mut store, intent(session));
+    }
+    let (path, known) = (tail::place(&desk.paths().audit_db()), store.records());
+    let left = found(&desk, &store);
+    let head = left.signed.unwrap();
+    assert!(known > head.size && !left.lasts);
+    let bytes = std::fs::read(&path).unwrap();
+    drop(store);
+    // Killed, and then somebody changes a record that the head covers, but cannot sign another one.
+    let mut changed = tail::Batch::default();
+    for (frame, at) in left.frames.iter().zip(0..) {
+        let body = if at == 3 { b"{}" } else { &*frame.body };
+        let leaf = tree::leaf_hash(body);
+        let process = frame.process.as_deref();
+        changed.add(frame.seq, &leaf, process, frame.closes, body);
+        if frame.seq + 1 == head.size {
+            changed.sign(head.size, &head.note, Process);
+        }
+    }
+    std::fs::write(&path, [&bytes[..17], &changed.stopped()].concat()).unwrap();
+    let is_head = |error: &StoreError| matches!(error, StoreError::Corrupt { cause: Damage::Head(of), .. } if *of == head.size);
+    let carried = open(&desk, Process).commit(&[Work::Sign], Patience::Full);
+    assert!(carried.as_ref().is_err_and(is_head), "{carried:?}");
+    let settled = settle(&desk.paths().audit_db());
+    assert!(settled.as_ref().is_err_and(is_head), "{settled:?}");
+    std::fs::write(&path, bytes).unwrap();
+    settle(&desk.paths().audit_db()).unwrap();
+    assert_eq!(desk.read().signed_size(), head.size);
+    let mut next = open(&desk, Process);
+    only(&mut next, Work::Sign);
+    assert_eq!(desk.read().signed_size(), known);
+}
+
+#[test]
 fn a_head_that_is_not_that_of_the_records_is_damage() {
     let desk = Desk::new();
     let (mut store, session) = in_session(&desk, Strict);
