@@ -88,7 +88,9 @@ Exit codes:
 )]
 enum Command {
     /// Serve MCP on standard input and output (what a host starts)
-    #[command(after_help = "Example:\n  chaperone serve < requests.jsonl")]
+    #[command(
+        after_help = "Example:\n  echo '{\"jsonrpc\": \"2.0\", \"id\": 1, \"method\": \"ping\"}' | chaperone serve"
+    )]
     Serve,
     /// Begin: configuration, sign-in and hosts, in one go
     Init(init::InitArgs),
@@ -127,7 +129,7 @@ enum Command {
     /// Print completions for a shell
     Completions(complete::CompletionsArgs),
     /// Print the manual page
-    #[command(after_help = "Example:\n  chaperone man > ~/.local/share/man/man1/chaperone.1")]
+    #[command(after_help = "Example:\n  chaperone man > chaperone.1")]
     Man,
     /// Explain a command, the code of an error, or show a page of the documentation
     Help(help::HelpArgs),
