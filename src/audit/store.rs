@@ -77,8 +77,8 @@ pub struct Store {
     signed: u64,
     /// The same of the newest head in the tail, if this process signed it.
     signed_ahead: u64,
-    /// How many records the database had in the last transaction of this process.
-    carried: u64,
+    /// How many records the database had after the last transaction of this process.
+    stored: u64,
     /// The open session as of the last transaction of this process.
     session: Option<Generation>,
     /// Both clocks in the last transaction, to notice when the calendar is set.

@@ -108,8 +108,8 @@ mod tests {
             let examples = shown.split_once("\nExample").map_or("", |(_, rest)| rest);
             !examples.contains(path.as_str())
         };
-        let lacking: Vec<_> = all.iter().filter(|command| lacks(command)).collect();
-        let lacking: Vec<_> = lacking.iter().map(|(path, _)| path).collect();
+        let lacking = all.iter().filter(|command| lacks(command));
+        let lacking: Vec<_> = lacking.map(|(path, _)| path).collect();
         assert!(lacking.is_empty(), "{lacking:?}");
     }
 }

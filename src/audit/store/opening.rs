@@ -91,7 +91,7 @@ impl Opening<'_> {
             frontier,
             signed,
             signed_ahead: 0,
-            carried: signed,
+            stored: 0,
             session: None,
             clocks: None,
             patience: BUSY,

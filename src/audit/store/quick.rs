@@ -26,8 +26,7 @@ impl Store {
     /// way.
     pub(super) fn commit_quickly(&mut self, works: &[Work]) -> Option<Vec<Done>> {
         let count = u64::try_from(works.len()).ok()?;
-        // As many are carried over.
-        let many = self.frontier.size() + count - self.carried >= WAITING;
+        let many = self.frontier.size() + count - self.stored >= WAITING;
         if many || self.short {
             return None;
         }

@@ -62,14 +62,8 @@ impl Store {
         let since = Instant::now();
         let turn = self.tail.turn(self.patience);
         let mut turn = turn.map_err(|cause| failed(Failure::Tail(cause)))?;
-        // The two waits together are no longer than one.
-        let left = self.patience.saturating_sub(since.elapsed());
-        if left + SOON < self.patience {
-            let set = self.conn.busy_timeout(left);
-            set.map_err(|error| failed(error.into()))?;
-            self.patience = left;
-        }
-        run(&self.conn, "BEGIN IMMEDIATE").map_err(|error| failed(error.into()))?;
+        let begun = begin(&self.conn, &mut self.patience, since);
+        begun.map_err(|error| failed(error.into()))?;
         let now = self.clock.now();
         let uptime = self.clock.uptime();
         let mut transaction = Transaction {
@@ -101,7 +95,7 @@ impl Store {
             Ok((done, session)) => {
                 self.session = session;
                 self.transactions += 1 + carried / CARRIED;
-                self.carried = frontier.size();
+                self.stored = frontier.size();
                 self.frontier = frontier;
                 self.signed = signed;
                 self.keys = keys;
@@ -333,6 +327,16 @@ impl Transaction<'_> {
             .execute([MARKS_KEPT])?;
         Ok(())
     }
+}
+
+/// Begins. The wait for it and the one that began at `since` are together no longer than one.
+fn begin(conn: &Connection, patience: &mut Duration, since: Instant) -> rusqlite::Result<()> {
+    let left = patience.saturating_sub(since.elapsed());
+    if left + SOON < *patience {
+        conn.busy_timeout(left)?;
+        *patience = left;
+    }
+    run(conn, "BEGIN IMMEDIATE")
 }
 
 /// What the calendar would show now if nobody had set it since these clocks were read, if it does
