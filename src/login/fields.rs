@@ -5,6 +5,8 @@
 //! never joins one person's name to another's token. `who` is written last and deleted first: without
 //! it there is no session.
 
+mod stored;
+
 use std::fmt;
 use std::sync::Arc;
 
@@ -13,6 +15,7 @@ use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 use zeroize::Zeroizing;
 
+use self::stored::{HEAD, IN_PARTS, Place, Stored, WHOLE};
 use super::keychain::{KeychainError, SECRET_LIMIT, SecretStore};
 use super::provider::RefreshToken;
 use crate::format;
@@ -23,12 +26,6 @@ const VERSION: u32 = 1;
 const WHO: &str = "session.who";
 const REFRESH: &str = "session.refresh";
 const SEAL: &str = "session.seal";
-/// Before the token of a field: its kind and the generation.
-const HEAD: usize = 1 + 8;
-/// The token itself follows.
-const WHOLE: u8 = 1;
-/// A digest of the token and the places of its parts follow.
-const IN_PARTS: u8 = 2;
 /// The two sets of places that take turns, so that parts never replace parts in use.
 const SETS: [u8; 2] = *b"ab";
 /// The most parts of one token; the provider module accepts none longer than that.
@@ -341,62 +338,6 @@ impl Fields {
 
 fn part_field(set: u8, index: u8) -> String {
     format!("{REFRESH}.{}.{index}", char::from(set))
-}
-
-/// `session.refresh` as it is stored.
-struct Stored {
-    generation: Generation,
-    place: Place,
-}
-
-enum Place {
-    Whole(Zeroizing<Vec<u8>>),
-    Parts {
-        digest: [u8; 32],
-        set: u8,
-        count: u8,
-    },
-}
-
-impl Place {
-    fn set(&self) -> Option<u8> {
-        match self {
-            Self::Whole(_) => None,
-            Self::Parts { set, .. } => Some(*set),
-        }
-    }
-}
-
-impl Stored {
-    fn parse(field: &[u8]) -> Option<Self> {
-        let (kind, rest) = field.split_first()?;
-        let (generation, rest) = rest.split_first_chunk::<8>()?;
-        let place = match *kind {
-            WHOLE => Place::Whole(Zeroizing::new(rest.to_vec())),
-            IN_PARTS => {
-                let (digest, rest) = rest.split_first_chunk::<32>()?;
-                let [set, count] = *rest else { return None };
-                Place::Parts {
-                    digest: *digest,
-                    set,
-                    count,
-                }
-            }
-            _ => return None,
-        };
-        Some(Self {
-            generation: Generation(u64::from_be_bytes(*generation)),
-            place,
-        })
-    }
-
-    fn head(kind: u8, of: Generation, rest: &[u8]) -> Zeroizing<Vec<u8>> {
-        let mut field = Zeroizing::new(Vec::with_capacity(HEAD + rest.len()));
-        field.push(kind);
-        field.extend(of.0.to_be_bytes());
-        field.extend_from_slice(rest);
-        field
-    }
 }
 
 #[cfg(test)]
